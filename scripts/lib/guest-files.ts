@@ -1,0 +1,54 @@
+/** What guests boot from: kernels and firmware out of Debian 13's packages. */
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import type { Fetching, PrivateApt } from "./apt.ts";
+import type { GuestName, Paths } from "./paths.ts";
+import { run } from "./process.ts";
+
+interface GuestPackage {
+  readonly package: string;
+  /** The folder inside the package that holds the files we take. */
+  readonly folder: string;
+}
+
+const INSTALLER = "/usr/lib/debian-installer/images/13/arm64/text/debian-installer/arm64";
+
+const PACKAGES = {
+  linux: { package: "debian-installer-13-netboot-arm64", folder: INSTALLER },
+  "u-boot": { package: "u-boot-qemu", folder: "/usr/lib/u-boot/qemu_arm64" },
+  edk2: { package: "qemu-efi-aarch64", folder: "/usr/share/qemu-efi-aarch64" },
+} as const satisfies Record<GuestName, GuestPackage>;
+
+/** A guest's folder appears under build/guests complete or not at all. */
+export function hasGuest(paths: Paths, name: GuestName): boolean {
+  return Object.values(paths.guests[name]).every((file) => existsSync(file));
+}
+
+export async function fetchGuest(
+  paths: Paths,
+  name: GuestName,
+  apt: PrivateApt,
+  fetching: Fetching,
+): Promise<void> {
+  const files: string[] = Object.values(paths.guests[name]);
+  const directory = dirname(files[0] ?? "");
+  const source = PACKAGES[name];
+  const deb = await apt.package(source.package, fetching);
+  const temporary = `${directory}.tmp`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  const members = files.map((file) => `.${source.folder}/${basename(file)}`);
+  const script =
+    'dpkg-deb --fsys-tarfile "$1" | tar --extract --directory "$2" --transform "s,.*/,," "$' + '{@:3}"';
+  await run("bash", ["-o", "pipefail", "-c", script, "unpack", deb, temporary, ...members], {
+    what: `unpacking ${source.package}`,
+    log: fetching.log,
+  });
+  rmSync(directory, { recursive: true, force: true });
+  renameSync(temporary, directory);
+}
+
+/** The title of the step that fetches a guest. */
+export function guestTitle(name: GuestName): string {
+  return `fetching the ${name} guest (${PACKAGES[name].package})`;
+}
