@@ -1,0 +1,208 @@
+import type { DeviceClass } from "./device.ts";
+import { DeclarationError } from "./errors.ts";
+import { guestError } from "./log.ts";
+import type { RegionsOf } from "./spec.ts";
+
+type KeysOf<T, V> = { [K in keyof T]-?: T[K] extends V ? K : never }[keyof T] & string;
+
+/** Names of the device's number-valued properties: fields of its state, and getters. */
+export type NumberKey<T> = KeysOf<T, number>;
+/** Names of methods that make a register's value. */
+export type ReadMethod<T> = KeysOf<T, () => number | Promise<number>>;
+/** Names of methods that take what the guest wrote. */
+export type WriteMethod<T> = KeysOf<T, (value: number) => void | Promise<void>>;
+/** Names of methods that act on a change. */
+export type Method<T> = KeysOf<T, () => void>;
+
+/**
+ * What the guest can do with the bits of a register, in the words of hardware manuals: read and write, read only,
+ * write only, write 1 (or 0) to clear, write 1 to set, cleared by reading.
+ */
+export type Mode = "rw" | "ro" | "wo" | "w1c" | "w1s" | "w0c" | "rc";
+
+/** One 32-bit register. */
+export interface Register<T> {
+  /** Byte offset in the region, a multiple of 4. */
+  readonly at: number;
+  /** The manual's name in words. */
+  readonly doc?: string;
+  /** What holds its value. */
+  readonly field?: NumberKey<T>;
+  /** "rw" if absent. */
+  readonly mode?: Mode;
+  /** Bits that a write changes; all if absent. */
+  readonly mask?: number;
+  /** Reads come from this method instead. */
+  readonly read?: ReadMethod<T>;
+  /** Writes go to this method instead. */
+  readonly write?: WriteMethod<T>;
+  /** Called after a write has been stored. */
+  readonly changed?: Method<T>;
+  /** Cannot be read although `field` is given. */
+  readonly writeOnly?: boolean;
+  /** Writes have no effect, and the manual allows them. */
+  readonly ignoresWrites?: boolean;
+  /** Read-only constants, one register each, from `at` on. */
+  readonly values?: readonly number[];
+}
+
+type Reader = (this: object) => unknown;
+type Writer = (this: object, value: number) => unknown;
+
+/** A register bank made ready for dispatch: a function for each word, or undefined. */
+export interface Bank {
+  readonly readers: readonly (Reader | undefined)[];
+  readonly writers: readonly (Writer | undefined)[];
+  badRead(offset: number): number;
+  badWrite(offset: number): void;
+}
+
+type Table = Readonly<Record<string, Register<object>>>;
+
+const TABLES = new WeakMap<object, Map<string, Table>>();
+
+/**
+ * Declares the registers of a region, one 32-bit register a word. Call it in a static block of the class:
+ * `static { registers(this, "regs", { ... }); }`.
+ *
+ * @throws DeclarationError for a register that overlaps another, leaves the region, is misaligned, or names what the
+ * class does not have.
+ */
+export function registers<C extends DeviceClass>(
+  cls: C,
+  region: RegionsOf<C["spec"]>,
+  table: Readonly<Record<string, Register<InstanceType<C>>>>,
+): void {
+  const tables = TABLES.get(cls) ?? new Map<string, Table>();
+  tables.set(region, table as unknown as Table);
+  TABLES.set(cls, tables);
+}
+
+/** The registers declared for a region by the class or one it extends. */
+export function tableOf(cls: object, region: string): Table | undefined {
+  for (let c: object | null = cls; c; c = Object.getPrototypeOf(c)) {
+    const table = TABLES.get(c)?.get(region);
+    if (table) {
+      return table;
+    }
+  }
+  return undefined;
+}
+
+const hex = (value: number) => `0x${value.toString(16)}`;
+
+/** Checks a table against its class and makes it ready. */
+export function compile(cls: DeviceClass, region: string, table: Table): Bank {
+  const spec = cls.spec.regions![region]!;
+  const name = spec.name ?? region;
+  const readers: (Reader | undefined)[] = new Array(Math.ceil(spec.size / 4)).fill(undefined);
+  const writers = [...readers] as (Writer | undefined)[];
+  const owners: string[] = [];
+  for (const [key, register] of Object.entries(table)) {
+    const fail = (reason: string) => {
+      throw new DeclarationError(`${cls.spec.type}: register ${key} of ${region}: ${reason}`);
+    };
+    checkNames(cls, register, fail);
+    const count = register.values?.length ?? 1;
+    for (let i = 0; i < count; i++) {
+      const word = place(register.at + 4 * i, spec.size, owners, fail);
+      owners[word] = key;
+      readers[word] = reader(cls, register, i);
+      writers[word] = writer(cls, register);
+    }
+  }
+  return {
+    readers,
+    writers,
+    badRead(offset) {
+      guestError(`${name}_read: Bad offset ${hex(offset)}`);
+      return 0;
+    },
+    badWrite(offset) {
+      guestError(`${name}_write: Bad offset ${hex(offset)}`);
+    },
+  };
+}
+
+function place(at: number, size: number, owners: string[], fail: (reason: string) => void): number {
+  if (!Number.isInteger(at) || at % 4 !== 0) {
+    fail(`offset ${hex(at)} is not a multiple of 4`);
+  }
+  if (at < 0 || at + 4 > size) {
+    fail(`offset ${hex(at)} is outside the region, which has ${hex(size)} bytes`);
+  }
+  const owner = owners[at / 4];
+  if (owner !== undefined) {
+    fail(`offset ${hex(at)} is taken by ${owner}`);
+  }
+  return at / 4;
+}
+
+function checkNames(cls: DeviceClass, register: Register<object>, fail: (reason: string) => void): void {
+  const prototype = cls.prototype as object;
+  for (const part of ["read", "write", "changed"] as const) {
+    const name = register[part] as string | undefined;
+    if (name !== undefined && typeof Reflect.get(prototype, name) !== "function") {
+      fail(`${part}: ${cls.name} has no method ${name}()`);
+    }
+  }
+  const field = register.field as string | undefined;
+  if (field !== undefined && !(field in prototype)) {
+    fail(`field: ${cls.name} has no ${field}`);
+  }
+  if (field === undefined && !register.read && !register.write && !register.values && !register.ignoresWrites) {
+    fail("nothing says what it does: give it field, read, write, values or ignoresWrites");
+  }
+}
+
+function method(cls: DeviceClass, name: string): (this: object, ...args: number[]) => unknown {
+  return Reflect.get(cls.prototype as object, name);
+}
+
+/** Source of a function over `this`, so that each register gets code of its own, in which all is constant. */
+function build(parameters: string, body: string, changed?: (this: object) => unknown): Writer {
+  const tail = changed ? " changed.call(this);" : "";
+  return new Function("changed", `return function (${parameters}) { ${body}${tail} };`)(changed);
+}
+
+function reader(cls: DeviceClass, register: Register<object>, index: number): Reader | undefined {
+  const { values, field, mode } = register;
+  if (register.read) {
+    return method(cls, register.read);
+  }
+  if (values) {
+    return build("", `return ${values[index]! >>> 0};`) as Reader;
+  }
+  if (field === undefined || mode === "wo" || register.writeOnly) {
+    return undefined;
+  }
+  const key = JSON.stringify(field);
+  return build(
+    "",
+    mode === "rc" ? `const v = this[${key}]; this[${key}] = 0; return v;` : `return this[${key}];`,
+  ) as Reader;
+}
+
+function writer(cls: DeviceClass, register: Register<object>): Writer | undefined {
+  const { field, mode = "rw" } = register;
+  if (register.write) {
+    return method(cls, register.write);
+  }
+  if (register.ignoresWrites) {
+    return build("", "");
+  }
+  if (register.values || field === undefined || mode === "ro" || mode === "rc") {
+    return undefined;
+  }
+  const key = `this[${JSON.stringify(field)}]`;
+  const mask = (register.mask ?? 0xffffffff) >>> 0;
+  const keep = ~mask >>> 0;
+  const stores = {
+    rw: keep === 0 || register.mask === undefined ? `${key} = v;` : `${key} = v & ${mask};`,
+    wo: `${key} = v & ${mask};`,
+    w1c: `${key} &= ~(v & ${mask});`,
+    w1s: `${key} |= v & ${mask};`,
+    w0c: `${key} &= v | ${keep};`,
+  } as const;
+  return build("v", stores[mode], register.changed && method(cls, register.changed));
+}

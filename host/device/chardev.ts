@@ -1,0 +1,58 @@
+import type { Pointer } from "bun:ffi";
+import { cstring, qemu, rooms } from "../native/library.ts";
+import type { Property, PropertyOptions } from "./fields.ts";
+
+/** The device's end of a character device: a serial line to a terminal, a socket, a file, ... */
+export class Chardev {
+  readonly #pointer: Pointer;
+  readonly #room: number;
+
+  /** Made by the host. */
+  constructor(pointer: Pointer) {
+    this.#pointer = pointer;
+    this.#room = qemu.script_chardev_room(pointer);
+  }
+
+  /** Is there a backend? Without one, what is written is dropped. */
+  get connected(): boolean {
+    return qemu.script_chardev_connected(this.#pointer) !== 0;
+  }
+
+  /** Sends one byte. The vCPU whose access sends it waits until the backend took it. */
+  put(byte: number): void {
+    qemu.script_chardev_put(this.#pointer, byte & 0xff);
+  }
+
+  /** Sends bytes, or text as UTF-8. */
+  write(data: Uint8Array | string): void {
+    const view = typeof data === "string" ? Buffer.from(data) : data;
+    qemu.script_chardev_write(this.#pointer, view, view);
+  }
+
+  /** Starts or ends a break condition on the line, if the backend has such a thing. */
+  setBreak(on: boolean): void {
+    qemu.script_chardev_break(this.#pointer, on ? 1 : 0);
+  }
+
+  /**
+   * For the host: how many bytes the device can take. Growing room lets the backend send what it held back.
+   */
+  offer(room: number): void {
+    const before = rooms[this.#room]!;
+    if (room !== before) {
+      rooms[this.#room] = room;
+      if (room > before) {
+        qemu.script_chardev_accept(this.#pointer);
+      }
+    }
+  }
+}
+
+/** A character device, by its ID on the command line. */
+export const chardev = (options: Omit<PropertyOptions<string>, "default"> = {}): Property<Chardev> => ({
+  is: "property",
+  kind: "chardev",
+  name: options.name && cstring(options.name),
+  default: undefined,
+  description: options.description,
+});

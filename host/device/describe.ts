@@ -1,0 +1,118 @@
+import type { DeviceClass } from "./device.ts";
+import { DeclarationError } from "./errors.ts";
+import type { Property } from "./fields.ts";
+import type { DeviceTreeSpec, RegionSpec } from "./spec.ts";
+
+/** `migrateClk` as users write it: `migrate-clk`. */
+export function propertyName(key: string, property: Property): string {
+  return property.name ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function describeProperty(key: string, property: Property, receives: boolean) {
+  const { kind, description } = property;
+  const value = property.default;
+  const signed = kind === "int32" || kind === "int64";
+  return {
+    name: propertyName(key, property),
+    type: kind,
+    ...(description === undefined ? {} : { description }),
+    ...(value === undefined ? {} : { [signed ? "default-signed" : "default-unsigned"]: Number(value) }),
+    ...(kind === "chardev" ? { receives } : {}),
+  };
+}
+
+function describeRegion(key: string, region: RegionSpec, type: string) {
+  if (!Number.isSafeInteger(region.size) || region.size < 1) {
+    throw new DeclarationError(`${type}: region ${key}: a size of ${region.size} bytes makes no sense`);
+  }
+  return {
+    name: region.name ?? key,
+    size: region.size,
+    "big-endian": region.endian === "big",
+    "valid-min": region.valid?.min ?? 1,
+    "valid-max": region.valid?.max ?? 8,
+    "valid-unaligned": region.valid?.unaligned ?? false,
+    "impl-min": region.handled?.min ?? 4,
+    "impl-max": region.handled?.max ?? 4,
+  };
+}
+
+function describeState(cls: DeviceClass) {
+  const { spec, layout } = cls;
+  const version = spec.migration?.version ?? 1;
+  return {
+    name: spec.migration?.name ?? spec.type,
+    version,
+    "minimum-version": spec.migration?.minimum ?? version,
+    size: layout.size,
+    fields: layout.slots.map(({ name, field, offset }) => ({
+      name,
+      type: field.kind,
+      offset,
+      count: field.count,
+    })),
+    "post-load": has(cls, "postLoad"),
+  };
+}
+
+function describeDeviceTree(tree: DeviceTreeSpec, cls: DeviceClass) {
+  const irqs = cls.spec.irqs ?? [];
+  const interrupts = (tree.interrupts ?? irqs.slice(0, 1)).map((name) => {
+    const index = irqs.indexOf(name);
+    if (index < 0) {
+      throw new DeclarationError(`${cls.spec.type}: deviceTree: there is no interrupt line ${name}`);
+    }
+    return index;
+  });
+  return {
+    name: tree.node,
+    compatible: tree.compatible,
+    interrupts,
+    ...(tree.clocks ? { clocks: Object.values(tree.clocks), "clock-names": Object.keys(tree.clocks) } : {}),
+    ...(tree.alias === undefined ? {} : { alias: tree.alias }),
+  };
+}
+
+/** Does the class implement this method of a trait? */
+export function has(cls: DeviceClass, name: string): boolean {
+  return typeof Reflect.get(cls.prototype as object, name) === "function";
+}
+
+/** Has the class fields with reset values, or a reset method? */
+function resets(cls: DeviceClass): boolean {
+  return has(cls, "reset") || cls.layout.slots.some(({ field }) => field.reset !== undefined);
+}
+
+function checkNames(cls: DeviceClass): void {
+  const { spec } = cls;
+  const inherited = new Set(["config", "irqs", "clocks", "constructor"]);
+  for (const name of Object.keys(spec.state ?? {})) {
+    if (inherited.has(name)) {
+      throw new DeclarationError(`${spec.type}: a field cannot be called ${name}`);
+    }
+  }
+  if (new Set(spec.irqs).size !== (spec.irqs?.length ?? 0)) {
+    throw new DeclarationError(`${spec.type}: two interrupt lines have the same name`);
+  }
+}
+
+/** A device class as ScriptType of qapi/script.json. */
+export function describe(cls: DeviceClass & { readonly parent?: string }): string {
+  checkNames(cls);
+  const { spec } = cls;
+  const receives = has(cls, "receive");
+  return JSON.stringify({
+    name: spec.type,
+    parent: cls.parent,
+    ...(spec.description === undefined ? {} : { description: spec.description }),
+    properties: Object.entries(spec.properties ?? {}).map(([key, property]) =>
+      describeProperty(key, property, receives),
+    ),
+    irqs: spec.irqs?.length ?? 0,
+    clocks: spec.clocks ?? [],
+    regions: Object.entries(spec.regions ?? {}).map(([key, region]) => describeRegion(key, region, spec.type)),
+    state: describeState(cls),
+    reset: resets(cls),
+    ...(spec.deviceTree ? { "device-tree": describeDeviceTree(spec.deviceTree, cls) } : {}),
+  });
+}

@@ -1,0 +1,66 @@
+import type { Pointer } from "bun:ffi";
+import type { Declared, DeviceSpec } from "./spec.ts";
+import { defineAccessors, type HasViews, type Layout, layOut, VIEWS } from "./state.ts";
+
+/** What the host hands to a device that it makes. */
+export interface Making {
+  readonly instance: Pointer;
+  readonly own: PropertyDescriptorMap;
+}
+
+let making: Making | undefined;
+
+/** Makes an instance of `cls`; its constructor and field initializers find the device complete. */
+export function make<T extends Device>(cls: new () => T, parts: Making): T {
+  making = parts;
+  try {
+    return new cls();
+  } finally {
+    making = undefined;
+  }
+}
+
+/** Ancestor of every scripted device. */
+export abstract class Device {
+  constructor() {
+    if (making === undefined) {
+      throw new TypeError(`${new.target.name} cannot be made by a script: QEMU makes it, by -device or a board`);
+    }
+    Object.defineProperties(this, making.own);
+    making = undefined;
+  }
+}
+
+/** A device class made by `with()`. */
+export interface DeviceClass<S extends DeviceSpec = DeviceSpec, T = unknown> {
+  new (): T;
+  readonly prototype: T;
+  readonly name: string;
+  readonly spec: S;
+  readonly layout: Layout;
+}
+
+/** Forbids a field whose name a device has already. */
+type NoClash<S> = S extends { readonly state: infer F }
+  ? { readonly state: { readonly [K in keyof F]: K extends "config" | "irqs" | "clocks" ? never : F[K] } }
+  : unknown;
+
+/** A device on the system bus: memory-mapped regions, interrupt lines, clocks. */
+export abstract class SysBusDevice extends Device {
+  static readonly parent = "sys-bus-device";
+
+  /**
+   * The base class of a device with this declaration. Its fields, `config`, `irqs` and `clocks` are there, typed, from
+   * the constructor on.
+   */
+  static with<const S extends DeviceSpec>(spec: S & NoClash<S>): DeviceClass<S, SysBusDevice & Declared<S>> {
+    const layout = layOut(spec.state ?? {});
+    abstract class Declaration extends SysBusDevice {
+      static readonly spec = spec;
+      static readonly layout = layout;
+      declare [VIEWS]: HasViews[typeof VIEWS];
+    }
+    defineAccessors(Declaration.prototype, layout);
+    return Declaration as unknown as DeviceClass<S, SysBusDevice & Declared<S>>;
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * The vocabulary of declarations: `u32`, `bool`, ... name both the fields of a device's state and its properties.
+ * With no argument, or with a value, they declare a field; with an options object, a property.
+ */
+
+/** ScriptFieldType of qapi/script.json. */
+export type FieldKind =
+  | "bool"
+  | "uint8"
+  | "uint16"
+  | "uint32"
+  | "uint64"
+  | "int8"
+  | "int16"
+  | "int32"
+  | "int64"
+  | "unused";
+
+/** ScriptPropertyType of qapi/script.json. */
+export type PropertyKind =
+  | "bool"
+  | "uint8"
+  | "uint16"
+  | "uint32"
+  | "uint64"
+  | "int32"
+  | "int64"
+  | "size"
+  | "string"
+  | "chardev";
+
+declare const VALUE: unique symbol;
+
+/** A field of the state: where it lies in native memory and in the migration stream follows from its place. */
+export interface Field<V = unknown> {
+  readonly is: "field";
+  readonly kind: FieldKind;
+  /** Bytes of one element. */
+  readonly bytes: number;
+  /** Elements of an array; 0 for a single value. */
+  readonly count: number;
+  /** Value after a reset; `undefined` if a reset leaves the field alone. */
+  readonly reset: number | bigint | boolean | undefined;
+  readonly [VALUE]?: V;
+}
+
+/** A property: configuration, fixed when the device is realized. */
+export interface Property<V = unknown> {
+  readonly is: "property";
+  readonly kind: PropertyKind;
+  readonly name: string | undefined;
+  readonly default: number | bigint | boolean | undefined;
+  readonly description: string | undefined;
+  readonly [VALUE]?: V;
+}
+
+export interface PropertyOptions<V> {
+  /** As users write it; the key in kebab-case if absent. */
+  name?: string;
+  default?: V;
+  /** One line for `-device TYPE,help`. */
+  description?: string;
+}
+
+/** What a declaration's value is in TypeScript. */
+export type ValueOf<D> = D extends { readonly [VALUE]?: infer V } ? Exclude<V, undefined> : never;
+
+/** A field whose initial value is 0 (or false) and which a reset leaves alone; call it for a reset value. */
+export interface Scalar<V extends number | bigint | boolean, A> extends Field<V> {
+  /** The same with a reset value, which is also the first value. */
+  (reset: V): Field<V>;
+  /** A fixed-size array, as a typed array over the state; a reset leaves it alone. */
+  array(count: number): Field<A>;
+}
+
+export interface ScalarOrProperty<V extends number | bigint | boolean, A> extends Scalar<V, A> {
+  (reset: V): Field<V>;
+  (options: PropertyOptions<V>): Property<V>;
+}
+
+function property<V>(kind: PropertyKind, options: PropertyOptions<V>): Property<V> {
+  const { name, description } = options;
+  return { is: "property", kind, name, description, default: options.default as Property["default"] };
+}
+
+function scalar<V extends number | bigint | boolean, A>(
+  kind: FieldKind,
+  bytes: number,
+): ScalarOrProperty<V, A> {
+  const field = { is: "field", kind, bytes, count: 0 } as const;
+  const declare = (argument: V | PropertyOptions<V>) =>
+    typeof argument === "object"
+      ? property(kind as PropertyKind, argument)
+      : { ...field, reset: argument };
+  const array = (count: number): Field<A> => {
+    if (!Number.isInteger(count) || count < 1) {
+      throw new RangeError(`an array of ${count} elements cannot be declared`);
+    }
+    return { ...field, count, reset: undefined };
+  };
+  return Object.assign(declare, { ...field, reset: undefined, array }) as unknown as ScalarOrProperty<V, A>;
+}
+
+export const bool = scalar<boolean, Uint8Array>("bool", 1);
+export const u8 = scalar<number, Uint8Array>("uint8", 1);
+export const u16 = scalar<number, Uint16Array>("uint16", 2);
+export const u32 = scalar<number, Uint32Array>("uint32", 4);
+export const u64 = scalar<bigint, BigUint64Array>("uint64", 8);
+export const i8: Scalar<number, Int8Array> = scalar("int8", 1);
+export const i16: Scalar<number, Int16Array> = scalar("int16", 2);
+export const i32 = scalar<number, Int32Array>("int32", 4);
+export const i64 = scalar<bigint, BigInt64Array>("int64", 8);
+
+/** Bytes of the migration stream that belong to no field: left by a model this one is compatible with. */
+export function unused(count: number): Field<never> {
+  return { is: "field", kind: "unused", bytes: 1, count, reset: undefined };
+}
+
+/** A size in bytes; users may write suffixes such as `4M`. */
+export const size = (options: PropertyOptions<bigint> = {}): Property<bigint> => property("size", options);
+
+/** Text; empty if the user gives none. */
+export const string = (options: Omit<PropertyOptions<string>, "default"> = {}): Property<string> =>
+  property("string", options);

@@ -1,0 +1,35 @@
+import type { Pointer } from "bun:ffi";
+import { qemu } from "../native/library.ts";
+
+/** An outgoing interrupt line. */
+export interface IrqLine {
+  set(level: boolean): void;
+  raise(): void;
+  lower(): void;
+  /** Raised and lowered at once, as for an edge-triggered input. */
+  pulse(): void;
+}
+
+/** All lines of a device: each by name, and together. */
+export type IrqLines<Names extends string> = { readonly [N in Names]: IrqLine } & {
+  /** Sets every line at once: bit i of `levels` is the level of the line declared at place i. */
+  drive(levels: number): void;
+};
+
+function line(instance: Pointer, index: number): IrqLine {
+  return {
+    set: (level) => qemu.script_irq_set(instance, index, level ? 1 : 0),
+    raise: () => qemu.script_irq_set(instance, index, 1),
+    lower: () => qemu.script_irq_set(instance, index, 0),
+    pulse: () => {
+      qemu.script_irq_set(instance, index, 1);
+      qemu.script_irq_set(instance, index, 0);
+    },
+  };
+}
+
+export function irqLines<Names extends string>(instance: Pointer, names: readonly Names[]): IrqLines<Names> {
+  const named = Object.fromEntries(names.map((name, index) => [name, line(instance, index)]));
+  const drive = (levels: number) => qemu.script_irq_drive(instance, levels >>> 0);
+  return Object.freeze({ ...named, drive }) as IrqLines<Names>;
+}

@@ -1,0 +1,82 @@
+import type { Chardev } from "./chardev.ts";
+import type { Field, Property, ValueOf } from "./fields.ts";
+import type { IrqLines } from "./irq.ts";
+
+/** A memory-mapped region. */
+export interface RegionSpec {
+  /** Shown in `info mtree` and in log lines; the region's key if absent. */
+  readonly name?: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Byte order of the registers; little if absent. */
+  readonly endian?: "little" | "big";
+  /** Sizes that the guest may use, in bytes; 1 to 8 if absent. */
+  readonly valid?: { readonly min?: 1 | 2 | 4 | 8; readonly max?: 1 | 2 | 4 | 8; readonly unaligned?: boolean };
+  /** Sizes that the handlers see; QEMU splits or widens others. 4 if absent. */
+  readonly handled?: { readonly min?: 1 | 2 | 4; readonly max?: 1 | 2 | 4 };
+}
+
+/** The device-tree node of a device that a user adds to a board with a platform bus. */
+export interface DeviceTreeSpec {
+  /** Before the unit address, such as `serial`. */
+  readonly node: string;
+  readonly compatible: readonly [string, ...string[]];
+  /** For each clock, its name in the binding and the path of the board's node. */
+  readonly clocks?: Readonly<Record<string, string>>;
+  /** Stem of an alias, such as `serial`. */
+  readonly alias?: string;
+  /** Lines that appear as interrupts; the first alone if absent. */
+  readonly interrupts?: readonly string[];
+}
+
+/** What a device is, as far as QEMU must know before it runs any of its code. */
+export interface DeviceSpec {
+  /** Name of its QOM type; users write it after `-device`. */
+  readonly type: string;
+  /** One line for `-device help`. */
+  readonly description?: string;
+  /** Configuration, by name. */
+  readonly properties?: Readonly<Record<string, Property>>;
+  /** What migrates and survives; in the order of the migration stream. */
+  readonly state?: Readonly<Record<string, Field>>;
+  /** The migration section; name of the type and version 1 if absent. */
+  readonly migration?: { readonly name?: string; readonly version?: number; readonly minimum?: number };
+  /** Outgoing interrupt lines, in the order in which boards connect them. */
+  readonly irqs?: readonly string[];
+  /** Clock inputs. */
+  readonly clocks?: readonly string[];
+  readonly regions?: Readonly<Record<string, RegionSpec>>;
+  readonly deviceTree?: DeviceTreeSpec;
+}
+
+type Part<S, K extends string> = S extends { readonly [P in K]?: infer V } ? Exclude<V, undefined> : never;
+
+/** Fields as properties of the device. */
+export type StateOf<S> = {
+  -readonly [K in keyof Part<S, "state"> as ValueOf<Part<S, "state">[K]> extends never ? never : K]: ValueOf<
+    Part<S, "state">[K]
+  >;
+};
+
+/** Values of the properties, fixed since realize. */
+export type ConfigOf<S> = {
+  readonly [K in keyof Part<S, "properties">]: ValueOf<Part<S, "properties">[K]>;
+};
+
+type Names<V> = V extends readonly (infer N extends string)[] ? N : never;
+
+export type IrqsOf<S> = IrqLines<Names<Part<S, "irqs">>>;
+
+/** Frequencies of the clock inputs in Hz; 0 for one that is not connected. */
+export type ClocksOf<S> = { readonly [N in Names<Part<S, "clocks">>]: number };
+
+export type RegionsOf<S> = keyof Part<S, "regions"> & string;
+
+/** What a declaration adds to a device. */
+export type Declared<S> = StateOf<S> & {
+  readonly config: ConfigOf<S>;
+  readonly irqs: IrqsOf<S>;
+  readonly clocks: ClocksOf<S>;
+};
+
+export type { Chardev };

@@ -1,0 +1,177 @@
+/**
+ * Guest accesses: the one path that must be fast. Nothing here allocates, looks up by string, or makes a closure,
+ * unless a handler is asynchronous or throws.
+ */
+
+import { FIBER_FRAME, FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
+import { qemu, words } from "../native/library.ts";
+import { report } from "../script/report.ts";
+import { type Instance, type Port, ports } from "./instances.ts";
+
+/** Devices whose handlers run now, outermost first: an access to one of them comes from itself. */
+const chain: (Instance | undefined)[] = [];
+let depth = 0;
+
+export function base(frame: number): number {
+  return SHARED.words + frame * FRAME.words;
+}
+
+const hex = (value: number) => `0x${value.toString(16)}`;
+
+function fail(port: Port, at: number, error: unknown): number {
+  const verb = words[at + FRAME.kind] === KIND.READ ? "read" : "write";
+  report(error, `${verb} of ${port.owner.cls.spec.type} at ${hex(words[at + FRAME.offset]!)}`);
+  return 0;
+}
+
+/** Does the access on behalf of a frame; may return a promise, from an asynchronous handler. */
+function perform(port: Port, at: number): unknown {
+  const offset = words[at + FRAME.offset]!;
+  const { bank } = port;
+  if (words[at + FRAME.kind] === KIND.READ) {
+    const read = bank.readers[offset >>> 2];
+    return read === undefined ? bank.badRead(offset) : read.call(port.device);
+  }
+  const write = bank.writers[offset >>> 2];
+  return write === undefined ? bank.badWrite(offset) : write.call(port.device, words[at + FRAME.value]!);
+}
+
+/** After any code of the device ran: how much can it receive now? */
+export function updateRoom(owner: Instance): void {
+  const { receiver } = owner;
+  if (receiver !== undefined) {
+    receiver.offer(owner.device.room! | 0);
+  }
+}
+
+/** Serves READ and WRITE. */
+export function serveAccess(frame: number): void {
+  const at = base(frame);
+  const port = ports[words[at + FRAME.target]!];
+  if (port === undefined) {
+    words[at + FRAME.value] = 0;
+    words[at + FRAME.result] = MEMTX.ERROR;
+    words[at + FRAME.status] = STATUS.DONE;
+    return;
+  }
+  const { owner } = port;
+  if (owner.queue !== undefined) {
+    owner.queue.push(frame);
+    words[at + FRAME.status] = STATUS.PENDING;
+    return;
+  }
+  chain[depth++] = owner;
+  let value: unknown;
+  try {
+    value = perform(port, at);
+  } catch (error) {
+    value = fail(port, at, error);
+  }
+  depth--;
+  if (typeof value === "number") {
+    words[at + FRAME.value] = value;
+    words[at + FRAME.valueHigh] = 0;
+  } else if (value instanceof Promise) {
+    wait(port, frame, value);
+    return;
+  } else {
+    words[at + FRAME.value] = 0;
+    words[at + FRAME.valueHigh] = 0;
+  }
+  updateRoom(owner);
+  words[at + FRAME.status] = STATUS.DONE;
+}
+
+/** Serves an access that a script caused, through C, from inside a handler. */
+export function serveNestedAccess(frame: number): void {
+  const at = base(frame);
+  const owner = ports[words[at + FRAME.target]!]?.owner;
+  if (owner !== undefined && (chain.indexOf(owner) >= 0 && chain.indexOf(owner) < depth)) {
+    report(new Error(`${owner.cls.spec.type} accesses itself`), "access from its own handler");
+    words[at + FRAME.value] = 0;
+    words[at + FRAME.result] = MEMTX.ACCESS_ERROR;
+    words[at + FRAME.status] = STATUS.DONE;
+    return;
+  }
+  serveAccess(frame);
+  if (words[at + FRAME.status] === STATUS.PENDING) {
+    const error = new Error("an asynchronous handler can answer the guest only, not another script");
+    report(error, `access to ${owner?.cls.spec.type}`);
+    words[at + FRAME.value] = 0;
+    words[at + FRAME.result] = MEMTX.ERROR;
+    words[at + FRAME.status] = STATUS.DONE;
+  }
+}
+
+/** Is a handler of the device below on the stack? */
+export function isActive(owner: Instance): boolean {
+  const place = chain.indexOf(owner);
+  return place >= 0 && place < depth;
+}
+
+// --- asynchronous handlers ---------------------------------------------------------------------------------------
+
+interface Waiting {
+  readonly port: Port;
+  readonly frame: number;
+}
+
+const waiting = new Map<number, Waiting>();
+
+/** How long a handler may go on after the machine wants to stop, in ms. */
+const GRACE = 500;
+
+function wait(port: Port, frame: number, promise: Promise<unknown>): void {
+  const at = base(frame);
+  const entry = { port, frame };
+  words[at + FRAME.status] = STATUS.PENDING;
+  waiting.set(frame, entry);
+  port.owner.queue = [];
+  promise.then(
+    (value) => settle(entry, typeof value === "number" ? value : 0),
+    (error: unknown) => settle(entry, waiting.get(frame) === entry ? fail(port, at, error) : 0),
+  );
+}
+
+function settle(entry: Waiting, value: number): void {
+  const { port, frame } = entry;
+  if (waiting.get(frame) !== entry) {
+    return;
+  }
+  waiting.delete(frame);
+  const at = base(frame);
+  words[at + FRAME.value] = value;
+  words[at + FRAME.valueHigh] = 0;
+  updateRoom(port.owner);
+  const queue = port.owner.queue ?? [];
+  port.owner.queue = undefined;
+  finish(frame);
+  for (const next of queue) {
+    serveAccess(next);
+    if (words[base(next) + FRAME.status] === STATUS.DONE) {
+      finish(next);
+    }
+  }
+}
+
+/** Wakes the vCPU that waits for the frame. */
+function finish(frame: number): void {
+  qemu.script_done(frame);
+}
+
+/** Ends asynchronous accesses whose vCPU must not wait any longer; call it now and then. */
+export function endAborted(): void {
+  for (const entry of waiting.values()) {
+    if (words[base(entry.frame) + FRAME.abort] === 1) {
+      words[base(entry.frame) + FRAME.abort] = 2;
+      setTimeout(() => settle(entry, 0), GRACE);
+    }
+  }
+}
+
+/** Is any access waiting for a promise? */
+export function anyWaiting(): boolean {
+  return waiting.size > 0;
+}
+
+export { FIBER_FRAME };

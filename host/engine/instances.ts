@@ -1,0 +1,49 @@
+import type { Pointer } from "bun:ffi";
+import type { Bank } from "../device/bank.ts";
+import type { Chardev } from "../device/chardev.ts";
+import type { Device, DeviceClass } from "../device/device.ts";
+import type { HasViews } from "../device/state.ts";
+
+/** Methods of the traits, as the engine looks for them. */
+export interface Traits {
+  realize?(): unknown;
+  unrealize?(): unknown;
+  reset?(): unknown;
+  readonly room?: number;
+  receive?(bytes: Uint8Array): unknown;
+  receiveBreak?(): unknown;
+  postLoad?(version: number): unknown;
+  clockChanged?(name: string): unknown;
+}
+
+export type ScriptedDevice = Device & HasViews & Traits;
+
+/** One region of one device, as an access finds it. */
+export interface Port {
+  readonly owner: Instance;
+  readonly device: ScriptedDevice;
+  readonly bank: Bank;
+}
+
+/** One device, from realize to unrealize. */
+export interface Instance {
+  readonly id: number;
+  readonly pointer: Pointer;
+  readonly cls: DeviceClass;
+  readonly device: ScriptedDevice;
+  /** The chardev that it receives from, if it does. */
+  readonly receiver: Chardev | undefined;
+  readonly block: ArrayBuffer;
+  readonly slots: readonly number[];
+  /** Accesses that wait until an asynchronous one is over; undefined while none is. */
+  queue: number[] | undefined;
+}
+
+/** By region slot. */
+export const ports: (Port | undefined)[] = [];
+
+/** By instance id. */
+export const instances: (Instance | undefined)[] = [];
+
+/** Device classes that scripts registered, by the name of their type, with what each region does. */
+export const classes = new Map<string, { readonly cls: DeviceClass; readonly banks: readonly Bank[] }>();

@@ -1,0 +1,123 @@
+/**
+ * The engine's loop: runs the first vCPU as a KVM user would, serves what it and other threads ask, and lets Bun's
+ * event loop turn. See docs/architecture.md for the threads and docs there for who holds the BQL when.
+ */
+
+import { FIBER_FRAME, FRAME, POST_FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
+import { doorbell, nested } from "../native/callbacks.ts";
+import { qemu, words } from "../native/library.ts";
+import { report } from "../script/report.ts";
+import { base, endAborted, serveAccess, serveNestedAccess } from "./access.ts";
+import { serveCall } from "./calls.ts";
+import { KIND } from "../native/abi.ts";
+
+const NO_TIMEOUT = 0xffffffff;
+
+/** Serves posts and calls of other threads until there are none. Takes the BQL (in C) while there are. */
+function serveOthers(): void {
+  for (let frame = qemu.script_next(); frame >= 0; frame = qemu.script_next()) {
+    serveCall(frame);
+    if (frame !== POST_FRAME && words[base(frame) + FRAME.status] === STATUS.DONE) {
+      qemu.script_done(frame);
+    }
+  }
+}
+
+/** The vCPU waits for an answer: an access almost always. */
+function serveVcpu(): void {
+  if (words[SHARED.posts] !== 0) {
+    servePosts();
+  }
+  const kind = words[base(FIBER_FRAME) + FRAME.kind];
+  if (kind === KIND.READ || kind === KIND.WRITE) {
+    serveAccess(FIBER_FRAME);
+  } else {
+    serveCall(FIBER_FRAME);
+  }
+}
+
+/** What came in before this access counts before it. */
+function servePosts(): void {
+  serveOthers();
+}
+
+/** Runs the vCPU until it has no need of a script. */
+function runVcpu(): number {
+  for (;;) {
+    const why = qemu.script_run();
+    if (why !== RUN.REQUEST) {
+      return why;
+    }
+    serveVcpu();
+  }
+}
+
+let scheduled = false;
+let timeout: ReturnType<typeof setTimeout> | undefined;
+
+function turnEventLoop(): void {
+  words[SHARED.tick] = 0;
+  if (!scheduled) {
+    scheduled = true;
+    setImmediate(onTurn);
+  }
+}
+
+function onTurn(): void {
+  scheduled = false;
+  pump();
+}
+
+function onDoorbell(): void {
+  if (!scheduled) {
+    pump();
+  }
+}
+
+/** An idle vCPU that waits for a limited time only. */
+function armTimeout(): void {
+  clearTimeout(timeout);
+  timeout = undefined;
+  const ms = words[SHARED.timeout]!;
+  if (ms !== NO_TIMEOUT) {
+    timeout = setTimeout(pump, ms);
+  }
+}
+
+/** Runs until the event loop is due or everything sleeps. */
+function pump(): void {
+  for (;;) {
+    serveOthers();
+    endAborted();
+    const why = runVcpu();
+    serveOthers();
+    if (words[SHARED.tick] !== 0) {
+      return turnEventLoop();
+    }
+    if (why === RUN.IDLE && qemu.script_arm() !== 0) {
+      return armTimeout();
+    }
+  }
+}
+
+function serveNested(frame: number): void {
+  const kind = words[base(frame) + FRAME.kind];
+  if (kind === KIND.READ || kind === KIND.WRITE) {
+    serveNestedAccess(frame);
+  } else {
+    serveCall(frame);
+  }
+}
+
+/**
+ * Starts QEMU and the loop.
+ *
+ * @param skip how many words of the command line come before QEMU's own name
+ */
+export function start(skip: number): void {
+  const failed = (error: unknown) => report(error, "script engine");
+  // Bun would end with an empty event loop; QEMU says when the process ends.
+  setInterval(() => {}, 0x7fffffff);
+  qemu.script_start(skip, doorbell(onDoorbell, failed), nested(serveNested, failed));
+  pump();
+}

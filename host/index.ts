@@ -1,0 +1,25 @@
+/** What device scripts import as "qemu-script". */
+export { type Bank, type Mode, type Register, registers } from "./device/bank.ts";
+export { Chardev, chardev } from "./device/chardev.ts";
+export { Device, type DeviceClass, SysBusDevice } from "./device/device.ts";
+export { DeclarationError, StaleError } from "./device/errors.ts";
+export {
+  bool,
+  type Field,
+  i8,
+  i16,
+  i32,
+  i64,
+  type Property,
+  size,
+  string,
+  u8,
+  u16,
+  u32,
+  u64,
+  unused,
+} from "./device/fields.ts";
+export type { IrqLine, IrqLines } from "./device/irq.ts";
+export { guestError, unimplemented } from "./device/log.ts";
+export type { DeviceSpec, DeviceTreeSpec, RegionSpec } from "./device/spec.ts";
+export type * from "./device/traits.ts";

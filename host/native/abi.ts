@@ -1,0 +1,69 @@
+/**
+ * Constants and layout shared with C: qemu-patch/overlay/include/script/api.h.
+ * test/host/native/abi.test.ts compares the two.
+ */
+
+export const ABI = 1;
+
+/** Why script_run() returned. */
+export const RUN = { REQUEST: 1, YIELD: 2, IDLE: 3 } as const;
+
+/** What a frame asks for. */
+export const KIND = {
+  READ: 1,
+  WRITE: 2,
+  LOAD: 3,
+  REALIZE: 4,
+  UNREALIZE: 5,
+  RESET: 6,
+  PRE_SAVE: 7,
+  POST_LOAD: 8,
+  RECEIVE: 9,
+  CHR_EVENT: 10,
+  CLOCK: 11,
+} as const;
+
+export const STATUS = { FREE: 0, ASKED: 1, PENDING: 2, DONE: 3 } as const;
+
+export const MAX_FRAMES = 256;
+export const MAX_ROOMS = 4096;
+export const MAX_BYTES = 4096;
+export const FIBER_FRAME = 0;
+export const POST_FRAME = 1;
+
+/** Words (32 bits) of ScriptShared before the frames. */
+export const SHARED = { posts: 0, calls: 1, tick: 2, timeout: 3, words: 16 } as const;
+
+/** Words (32 bits) of a ScriptFrame. */
+export const FRAME = {
+  kind: 0,
+  target: 1,
+  offset: 2,
+  offsetHigh: 3,
+  size: 4,
+  value: 5,
+  valueHigh: 6,
+  result: 7,
+  status: 8,
+  attrs: 9,
+  pointer: 10,
+  abort: 12,
+  words: 16,
+} as const;
+
+/** Byte offsets of what follows the frames in ScriptShared. */
+export const ROOMS_OFFSET = (SHARED.words + MAX_FRAMES * FRAME.words) * 4;
+export const BYTES_OFFSET = ROOMS_OFFSET + MAX_ROOMS * 4;
+export const SHARED_SIZE = BYTES_OFFSET + MAX_BYTES;
+
+/** MemTxResult (include/exec/memattrs.h). */
+export const MEMTX = { OK: 0, ERROR: 1, DECODE_ERROR: 2, ACCESS_ERROR: 4 } as const;
+
+/** Log masks (include/qemu/log.h). */
+export const LOG = { UNIMP: 1 << 10, GUEST_ERROR: 1 << 11 } as const;
+
+/** QEMUChrEvent (include/chardev/char.h). */
+export const CHR_EVENT = { BREAK: 0, OPENED: 1, MUX_IN: 2, MUX_OUT: 3, CLOSED: 4 } as const;
+
+/** QEMUClockType (include/qemu/timer.h). */
+export const CLOCK = { REALTIME: 0, VIRTUAL: 1, HOST: 2, VIRTUAL_RT: 3 } as const;

@@ -1,0 +1,70 @@
+import type { FFIFunction } from "bun:ffi";
+
+/**
+ * The functions of qemu-patch/overlay/include/script/api.h, each under its C prototype. The only place where
+ * symbols are bound; test/host/native/abi.test.ts compares it with the header.
+ */
+export const SYMBOLS = {
+  /** uint32_t script_abi(void) */
+  script_abi: { args: [], returns: "u32" },
+  /** ScriptShared *script_shared(void) */
+  script_shared: { args: [], returns: "ptr" },
+  /** void script_start(uint32_t skip_args, void *doorbell, void *dispatch) */
+  script_start: { args: ["u32", "ptr", "ptr"], returns: "void" },
+  /** int32_t script_run(void) */
+  script_run: { args: [], returns: "i32" },
+  /** int32_t script_arm(void) */
+  script_arm: { args: [], returns: "i32" },
+  /** int32_t script_next(void) */
+  script_next: { args: [], returns: "i32" },
+  /** void script_done(uint32_t frame) */
+  script_done: { args: ["u32"], returns: "void" },
+  /** void script_set_text(uint32_t frame, const char *text) */
+  script_set_text: { args: ["u32", "cstring"], returns: "void" },
+  /** void script_set_error(uint32_t frame, const char *message) */
+  script_set_error: { args: ["u32", "cstring"], returns: "void" },
+  /** const char *script_register_type(const char *json, const void *initial_state) */
+  script_register_type: { args: ["cstring", "ptr"], returns: "ptr" },
+  /** void *script_instance_state(void *instance) */
+  script_instance_state: { args: ["ptr"], returns: "ptr" },
+  /** void script_instance_snapshot(void *instance) */
+  script_instance_snapshot: { args: ["ptr"], returns: "void" },
+  /** uint32_t script_instance_region(void *instance, uint32_t index) */
+  script_instance_region: { args: ["ptr", "u32"], returns: "u32" },
+  /** void *script_instance_chardev(void *instance, uint32_t index) */
+  script_instance_chardev: { args: ["ptr", "u32"], returns: "ptr" },
+  /** int32_t script_chardev_room(void *chardev) */
+  script_chardev_room: { args: ["ptr"], returns: "i32" },
+  /** const char *script_instance_property(void *instance, const char *name) */
+  script_instance_property: { args: ["ptr", "cstring"], returns: "ptr" },
+  /** const char *script_instance_type(void *instance) */
+  script_instance_type: { args: ["ptr"], returns: "ptr" },
+  /** const char *script_instance_path(void *instance) */
+  script_instance_path: { args: ["ptr"], returns: "ptr" },
+  /** void script_irq_set(void *instance, uint32_t line, uint32_t level) */
+  script_irq_set: { args: ["ptr", "u32", "u32"], returns: "void" },
+  /** void script_irq_drive(void *instance, uint32_t levels) */
+  script_irq_drive: { args: ["ptr", "u32"], returns: "void" },
+  /** double script_clock_hz(void *instance, uint32_t index) */
+  script_clock_hz: { args: ["ptr", "u32"], returns: "f64" },
+  /** double script_clock_ns(uint32_t clock) */
+  script_clock_ns: { args: ["u32"], returns: "f64" },
+  /** int32_t script_chardev_connected(void *chardev) */
+  script_chardev_connected: { args: ["ptr"], returns: "i32" },
+  /** void script_chardev_put(void *chardev, uint32_t byte) */
+  script_chardev_put: { args: ["ptr", "u32"], returns: "void" },
+  /** void script_chardev_write(void *chardev, const void *bytes, uint64_t length) */
+  script_chardev_write: { args: ["ptr", "buffer", "buffer_length"], returns: "void" },
+  /** void script_chardev_accept(void *chardev) */
+  script_chardev_accept: { args: ["ptr"], returns: "void" },
+  /** int32_t script_chardev_break(void *chardev, uint32_t on) */
+  script_chardev_break: { args: ["ptr", "u32"], returns: "i32" },
+  /** uint32_t script_log_enabled(uint32_t mask) */
+  script_log_enabled: { args: ["u32"], returns: "u32" },
+  /** void script_log(uint32_t mask, const char *line) */
+  script_log: { args: ["u32", "cstring"], returns: "void" },
+  /** void script_request_shutdown(uint32_t status) */
+  script_request_shutdown: { args: ["u32"], returns: "void" },
+  /** void script_request_reset(void) */
+  script_request_reset: { args: [], returns: "void" },
+} as const satisfies Record<string, FFIFunction>;

@@ -1,0 +1,40 @@
+/**
+ * What scripts find in place of globals that would disturb QEMU: stdout is the guest's serial line or QMP, and the
+ * process is QEMU's to end.
+ */
+
+import { Console } from "node:console";
+import { qemu } from "../native/library.ts";
+import { ExitRequest } from "./report.ts";
+
+const toStderr = new Console({ stdout: process.stderr, stderr: process.stderr });
+
+/** Asks QEMU to shut down with this status, and ends what the script was doing. */
+function exit(code?: number | string | null): never {
+  qemu.script_request_shutdown(Number(code ?? process.exitCode ?? 0) & 0xff);
+  throw new ExitRequest("process.exit");
+}
+
+let scripted: NodeJS.Process | undefined;
+
+function scriptProcess(): NodeJS.Process {
+  scripted ??= Object.create(process, {
+    exit: { value: exit },
+    reallyExit: { value: exit },
+    abort: { value: () => exit(1) },
+    stdout: { get: () => process.stderr },
+  }) as NodeJS.Process;
+  return scripted;
+}
+
+/** For Bun.ModuleGraph: free identifiers in scripts. */
+export function scriptGlobals(): Record<string, unknown> {
+  return { console: toStderr, process: scriptProcess() };
+}
+
+/** The same for code that goes through globalThis, and for modules outside a graph. */
+export function guardGlobals(): void {
+  globalThis.console = toStderr as typeof globalThis.console;
+  process.exit = exit;
+  Object.defineProperty(process, "reallyExit", { value: exit, configurable: true });
+}

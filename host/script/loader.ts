@@ -1,0 +1,74 @@
+import { compile, tableOf } from "../device/bank.ts";
+import { describe } from "../device/describe.ts";
+import { Device, type DeviceClass } from "../device/device.ts";
+import { DeclarationError } from "../device/errors.ts";
+import { initialState } from "../device/state.ts";
+import { classes } from "../engine/instances.ts";
+import { cstring, qemu, text } from "../native/library.ts";
+import { scriptGlobals } from "./globals.ts";
+import { report } from "./report.ts";
+
+function isDeviceClass(value: unknown): value is DeviceClass & { readonly parent: string } {
+  return typeof value === "function" && value.prototype instanceof Device && "spec" in value;
+}
+
+/** Makes an exported class a QOM type. */
+function register(cls: DeviceClass & { readonly parent: string }): void {
+  const { spec, layout } = cls;
+  const banks = Object.keys(spec.regions ?? {}).map((region) => {
+    const table = tableOf(cls, region);
+    if (table === undefined) {
+      throw new DeclarationError(
+        `${spec.type}: region ${region} has no registers: declare them with registers(this, "${region}", ...)`,
+      );
+    }
+    return compile(cls, region, table);
+  });
+  const message = text(qemu.script_register_type(cstring(describe(cls)), initialState(layout)));
+  if (message) {
+    throw new DeclarationError(message);
+  }
+  classes.set(spec.type, { cls, banks });
+}
+
+async function importScript(path: string): Promise<Record<string, unknown>> {
+  const graph = new Bun.ModuleGraph({
+    globals: scriptGlobals(),
+    onError: (error) => report(error, "timer or promise"),
+  });
+  return graph.import<Record<string, unknown>>(path);
+}
+
+/** An error that has no place in the script gets at least the script's name. */
+function named(path: string, error: unknown): unknown {
+  const place = error instanceof SyntaxError || error instanceof DeclarationError;
+  return place ? new Error(`${path}: ${error.message}`, { cause: error }) : error;
+}
+
+/**
+ * Loads a script and registers the device classes it exports.
+ *
+ * @param path absolute
+ * @returns the type name of the default export
+ * @throws what the script throws, a build message with a position, or an Error that names the path.
+ */
+export async function load(path: string): Promise<string> {
+  try {
+    const exported = await importScript(path);
+    const main = exported["default"];
+    if (main === undefined) {
+      throw new Error(`${path}: no default export: export the device class with \`export default class\``);
+    }
+    if (!isDeviceClass(main)) {
+      throw new Error(`${path}: the default export is no device: it must be a class that extends SysBusDevice.with(...)`);
+    }
+    for (const value of new Set([main, ...Object.values(exported)])) {
+      if (isDeviceClass(value)) {
+        register(value);
+      }
+    }
+    return main.spec.type;
+  } catch (error) {
+    throw named(path, error);
+  }
+}

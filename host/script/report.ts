@@ -1,0 +1,91 @@
+/**
+ * What a script did wrong, for the person at the terminal: one line `file:line:column: message`, then the script's own
+ * frames of the stack. Everything goes to stderr; stdout is QEMU's.
+ */
+
+import { writeSync } from "node:fs";
+
+/** Thrown by process.exit() so that the script stops there; reported to nobody. */
+export class ExitRequest extends Error {}
+
+const PROGRAM = "qemu-system-aarch64";
+const HOST = import.meta.dir.replace(/\/script$/, "");
+
+export function printLine(line: string): void {
+  try {
+    writeSync(2, `${line}\n`);
+  } catch {
+    // Nobody reads stderr: there is nobody to tell.
+  }
+}
+
+interface Site {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+function isHost(frame: string): boolean {
+  return frame.includes("/$bunfs/") || frame.includes(`${HOST}/`) || !/:\d+:\d+\)?$/.test(frame);
+}
+
+/** Lines of the stack that are the script's. */
+function scriptFrames(error: Error): string[] {
+  return (error.stack ?? "").split("\n").filter((line) => line.startsWith("    at ") && !isHost(line));
+}
+
+function siteOf(error: unknown): Site | undefined {
+  const position: unknown = error instanceof Object ? Reflect.get(error, "position") : undefined;
+  if (position instanceof Object) {
+    const { file, line, column } = position as Site;
+    return file && line > 0 ? { file, line, column } : undefined;
+  }
+  const frame = error instanceof Error ? scriptFrames(error)[0] : undefined;
+  const match = frame?.match(/\(?((?:\/|file:).*):(\d+):(\d+)\)?$/);
+  return match ? { file: match[1]!, line: Number(match[2]), column: Number(match[3]) } : undefined;
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) {
+    const message: unknown = error instanceof Object ? Reflect.get(error, "message") : undefined;
+    return typeof message === "string" ? message : `thrown: ${Bun.inspect(error)}`;
+  }
+  return error.name === "Error" || error.name === "DeclarationError" || error.name === "BuildMessage"
+    ? error.message
+    : `${error.name}: ${error.message}`;
+}
+
+/** One line: where and what. */
+export function oneLine(error: unknown): string {
+  const site = siteOf(error);
+  const message = messageOf(error).split("\n")[0]!;
+  return site ? `${site.file}:${site.line}:${site.column}: ${message}` : message;
+}
+
+const counts = new Map<string, number>();
+
+/** How many errors were thrown at the place where this one was. */
+export function countOf(error: unknown): number {
+  return counts.get(oneLine(error)) ?? 0;
+}
+
+/**
+ * Prints an error the first time it comes from its place; counts it always.
+ *
+ * @param where it came to light, such as `read of pl011-ts at 0x18`
+ */
+export function report(error: unknown, where: string): void {
+  if (error instanceof ExitRequest) {
+    return;
+  }
+  const site = siteOf(error);
+  const line = oneLine(error);
+  const key = site ? `${site.file}:${site.line}:${site.column}` : line;
+  const count = (counts.get(key) ?? 0) + 1;
+  counts.set(key, count);
+  if (count > 1) {
+    return;
+  }
+  const stack = error instanceof Error ? scriptFrames(error).slice(1) : [];
+  printLine([`${PROGRAM}: ${line} (${where})`, ...stack].join("\n"));
+}

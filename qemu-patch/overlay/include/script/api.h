@@ -1,0 +1,132 @@
+/*
+ * Scripted devices: what the script engine calls through its FFI
+ *
+ * Only integers, doubles and pointers cross; scripts never see a struct of
+ * QEMU's.  host/native/symbols.ts binds these functions; a test compares it
+ * with this file, which therefore keeps one prototype to a statement.
+ *
+ * Unless said otherwise a function takes the BQL if its caller does not hold
+ * it, and must be called on the engine's thread.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef SCRIPT_API_H
+#define SCRIPT_API_H
+
+/* Changes whenever this file or the layout below does */
+#define SCRIPT_ABI 1
+
+/* Why script_run() returned */
+#define SCRIPT_RUN_REQUEST 1   /* the vCPU waits for an answer to frame 0 */
+#define SCRIPT_RUN_YIELD 2     /* calls wait, or the event loop is due */
+#define SCRIPT_RUN_IDLE 3      /* the vCPU sleeps */
+
+/* What a frame asks for */
+#define SCRIPT_READ 1
+#define SCRIPT_WRITE 2
+#define SCRIPT_LOAD 3          /* pointer: path of a script */
+#define SCRIPT_REALIZE 4       /* pointer: the instance */
+#define SCRIPT_UNREALIZE 5
+#define SCRIPT_RESET 6
+#define SCRIPT_PRE_SAVE 7
+#define SCRIPT_POST_LOAD 8     /* value: version */
+#define SCRIPT_RECEIVE 9       /* size bytes in the byte buffer */
+#define SCRIPT_CHR_EVENT 10    /* value: QEMUChrEvent */
+#define SCRIPT_CLOCK 11        /* offset: which clock input */
+
+/* A frame's status */
+#define SCRIPT_FREE 0
+#define SCRIPT_ASKED 1
+#define SCRIPT_PENDING 2       /* the answer comes later */
+#define SCRIPT_DONE 3
+
+#define SCRIPT_MAX_FRAMES 256
+#define SCRIPT_MAX_ROOMS 4096
+#define SCRIPT_MAX_BYTES 4096
+
+/* The frame of the vCPU on the fiber, and that of posted calls */
+#define SCRIPT_FIBER_FRAME 0
+#define SCRIPT_POST_FRAME 1
+
+typedef struct ScriptFrame {
+    uint32_t kind;
+    uint32_t target;       /* region slot, or instance id */
+    uint32_t offset;
+    uint32_t offset_high;
+    uint32_t size;
+    uint32_t value;
+    uint32_t value_high;
+    uint32_t result;       /* MemTxResult, or 0 for success */
+    uint32_t status;
+    uint32_t attrs;        /* bit 0 secure, bit 1 user, bits 16-31 requester */
+    double pointer;
+    uint32_t abort;        /* the caller must not wait any longer */
+    uint32_t reserved[3];
+} ScriptFrame;
+
+typedef struct ScriptShared {
+    uint32_t posts;        /* posted calls not yet taken */
+    uint32_t calls;        /* waiting calls not yet taken */
+    uint32_t tick;         /* the event loop should turn */
+    uint32_t timeout;      /* of an idle vCPU in ms, or UINT32_MAX */
+    uint32_t reserved[12];
+    ScriptFrame frames[SCRIPT_MAX_FRAMES];
+    int32_t rooms[SCRIPT_MAX_ROOMS];
+    uint8_t bytes[SCRIPT_MAX_BYTES];
+} ScriptShared;
+
+/* Needs no BQL: identity and layout */
+uint32_t script_abi(void);
+ScriptShared *script_shared(void);
+
+/* Starts QEMU on a thread of its own; argv comes from /proc/self/cmdline. */
+void script_start(uint32_t skip_args, void *doorbell, void *dispatch);
+
+/* The vCPU; needs no BQL */
+int32_t script_run(void);
+int32_t script_arm(void);
+
+/* Calls from other threads: a frame to serve, or -1 */
+int32_t script_next(void);
+void script_done(uint32_t frame);
+void script_set_text(uint32_t frame, const char *text);
+void script_set_error(uint32_t frame, const char *message);
+
+/* Types: the error message, or NULL */
+const char *script_register_type(const char *json, const void *initial_state);
+
+/* Instances */
+void *script_instance_state(void *instance);
+void script_instance_snapshot(void *instance);
+uint32_t script_instance_region(void *instance, uint32_t index);
+void *script_instance_chardev(void *instance, uint32_t index);
+int32_t script_chardev_room(void *chardev);
+const char *script_instance_property(void *instance, const char *name);
+const char *script_instance_type(void *instance);
+const char *script_instance_path(void *instance);
+
+/* Interrupt lines */
+void script_irq_set(void *instance, uint32_t line, uint32_t level);
+void script_irq_drive(void *instance, uint32_t levels);
+
+/* Clocks */
+double script_clock_hz(void *instance, uint32_t index);
+double script_clock_ns(uint32_t clock);
+
+/* Character devices */
+int32_t script_chardev_connected(void *chardev);
+void script_chardev_put(void *chardev, uint32_t byte);
+void script_chardev_write(void *chardev, const void *bytes, uint64_t length);
+void script_chardev_accept(void *chardev);
+int32_t script_chardev_break(void *chardev, uint32_t on);
+
+/* Logging: may it be seen, and a line of it */
+uint32_t script_log_enabled(uint32_t mask);
+void script_log(uint32_t mask, const char *line);
+
+/* Requests to the machine */
+void script_request_shutdown(uint32_t status);
+void script_request_reset(void);
+
+#endif

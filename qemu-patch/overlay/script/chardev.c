@@ -1,0 +1,241 @@
+/*
+ * Character devices of scripted devices
+ *
+ * Input is posted: the main loop never waits for a script.  The script keeps
+ * the room it has in shared memory, and what is posted but not yet taken counts
+ * against it, so can_receive() needs no script either.
+ *
+ * Output never spins: what the backend does not take at once is kept here and
+ * written by the main loop as soon as it can be.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "chardev/char-serial.h"
+#include "hw/core/cpu.h"
+#include "qemu/rcu.h"
+#include "qemu/timer.h"
+#include "device.h"
+
+#define RETRY_NS (1 * SCALE_MS)
+
+static uint32_t rooms_used;
+
+static int can_receive(void *opaque)
+{
+    ScriptChardev *chr = opaque;
+    int room = qatomic_read(&script_state.rooms[chr->room]) - (int)chr->queued;
+
+    return MAX(0, MIN(room, SCRIPT_MAX_BYTES));
+}
+
+static void taken(void *opaque, uint32_t length)
+{
+    ScriptChardev *chr = opaque;
+
+    chr->queued -= length;
+}
+
+static void receive(void *opaque, const uint8_t *buf, int size)
+{
+    ScriptChardev *chr = opaque;
+
+    while (size > 0) {
+        int n = MIN(size, SCRIPT_MAX_BYTES);
+
+        chr->queued += n;
+        script_post(SCRIPT_RECEIVE, chr->instance->id, chr->index, 0, buf, n,
+                    taken, chr);
+        buf += n;
+        size -= n;
+    }
+}
+
+static void chr_event(void *opaque, QEMUChrEvent event)
+{
+    ScriptChardev *chr = opaque;
+
+    script_post(SCRIPT_CHR_EVENT, chr->instance->id, chr->index, event,
+                NULL, 0, NULL, NULL);
+}
+
+void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
+                         uint32_t index, CharBackend *be, bool receives)
+{
+    g_assert(rooms_used < SCRIPT_MAX_ROOMS);
+    chr->instance = instance;
+    chr->index = index;
+    chr->be = be;
+    chr->receives = receives;
+    chr->room = rooms_used++;
+    chr->backlog = g_byte_array_new();
+}
+
+void script_chardev_attach(ScriptChardev *chr)
+{
+    qemu_chr_fe_set_handlers(chr->be, chr->receives ? can_receive : NULL,
+                             chr->receives ? receive : NULL, chr_event, NULL,
+                             chr, NULL, true);
+}
+
+static void stop_retrying(ScriptChardev *chr)
+{
+    g_clear_handle_id(&chr->watch, g_source_remove);
+    g_clear_pointer(&chr->retry, timer_free);
+}
+
+void script_chardev_detach(ScriptChardev *chr)
+{
+    qemu_chr_fe_set_handlers(chr->be, NULL, NULL, NULL, NULL, NULL, NULL,
+                             false);
+    stop_retrying(chr);
+    if (chr->backlog->len) {
+        g_byte_array_set_size(chr->backlog, 0);
+        chr->instance->backlogged--;
+    }
+}
+
+void script_chardev_free(ScriptChardev *chr)
+{
+    stop_retrying(chr);
+    g_byte_array_unref(chr->backlog);
+}
+
+/* --- output ------------------------------------------------------------- */
+
+/* How much of @buf the backend took, or dropped for good */
+static int write_some(ScriptChardev *chr, const uint8_t *buf, int len)
+{
+    int n = qemu_chr_fe_write(chr->be, buf, len);
+
+    if (n < 0) {
+        return errno == EAGAIN ? 0 : len;
+    }
+    return n;
+}
+
+static void retry_later(ScriptChardev *chr);
+
+/* With the BQL held, in the main loop */
+static void write_backlog(ScriptChardev *chr)
+{
+    CPUState *cpu;
+    int n = write_some(chr, chr->backlog->data, chr->backlog->len);
+
+    if (n > 0) {
+        g_byte_array_remove_range(chr->backlog, 0, n);
+    }
+    if (chr->backlog->len) {
+        retry_later(chr);
+        return;
+    }
+    chr->instance->backlogged--;
+    CPU_FOREACH(cpu) {
+        qemu_cond_broadcast(cpu->halt_cond);
+    }
+}
+
+static gboolean backend_writable(void *do_not_use, GIOCondition cond,
+                                 void *opaque)
+{
+    ScriptChardev *chr = opaque;
+
+    chr->watch = 0;
+    write_backlog(chr);
+    return G_SOURCE_REMOVE;
+}
+
+static void retry_timer(void *opaque)
+{
+    write_backlog(opaque);
+}
+
+static void retry_later(ScriptChardev *chr)
+{
+    chr->watch = qemu_chr_fe_add_watch(chr->be, G_IO_OUT | G_IO_HUP,
+                                       backend_writable, chr);
+    if (chr->watch) {
+        return;
+    }
+    /* The backend has nothing to poll */
+    if (!chr->retry) {
+        chr->retry = timer_new_ns(QEMU_CLOCK_REALTIME, retry_timer, chr);
+    }
+    timer_mod(chr->retry,
+              qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + RETRY_NS);
+}
+
+static void write_or_keep(ScriptChardev *chr, const uint8_t *buf, size_t len)
+{
+    int n = 0;
+
+    BQL_LOCK_GUARD();
+    if (!chr->instance->live || !qemu_chr_fe_backend_connected(chr->be)) {
+        return;
+    }
+    if (!chr->backlog->len) {
+        n = write_some(chr, buf, len);
+        if (n == len) {
+            return;
+        }
+        chr->instance->backlogged++;
+        g_byte_array_append(chr->backlog, buf + n, len - n);
+        retry_later(chr);
+        return;
+    }
+    g_byte_array_append(chr->backlog, buf, len);
+}
+
+void script_wait_for_backends(ScriptInstance *instance)
+{
+    while (instance->backlogged && current_cpu && !current_cpu->stop) {
+        qemu_cond_wait_bql(current_cpu->halt_cond);
+    }
+}
+
+void script_chardev_put(void *chardev, uint32_t byte)
+{
+    uint8_t b = byte;
+
+    write_or_keep(chardev, &b, 1);
+}
+
+void script_chardev_write(void *chardev, const void *bytes, uint64_t length)
+{
+    if (length) {
+        write_or_keep(chardev, bytes, length);
+    }
+}
+
+int32_t script_chardev_connected(void *chardev)
+{
+    ScriptChardev *chr = chardev;
+    BQL_LOCK_GUARD();
+
+    return qemu_chr_fe_backend_connected(chr->be);
+}
+
+int32_t script_chardev_room(void *chardev)
+{
+    ScriptChardev *chr = chardev;
+
+    return chr->room;
+}
+
+void script_chardev_accept(void *chardev)
+{
+    ScriptChardev *chr = chardev;
+    BQL_LOCK_GUARD();
+
+    qemu_chr_fe_accept_input(chr->be);
+}
+
+int32_t script_chardev_break(void *chardev, uint32_t on)
+{
+    ScriptChardev *chr = chardev;
+    int value = on;
+    BQL_LOCK_GUARD();
+
+    return qemu_chr_fe_ioctl(chr->be, CHR_IOCTL_SERIAL_SET_BREAK, &value);
+}

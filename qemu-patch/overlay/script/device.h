@@ -1,0 +1,122 @@
+/*
+ * Scripted device types and their instances
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef SCRIPT_DEVICE_H
+#define SCRIPT_DEVICE_H
+
+#include "chardev/char-fe.h"
+#include "exec/memory.h"
+#include "hw/clock.h"
+#include "hw/qdev-core.h"
+#include "hw/sysbus.h"
+#include "migration/vmstate.h"
+#include "qapi/qapi-types-script.h"
+#include "engine.h"
+
+typedef struct ScriptInstance ScriptInstance;
+
+/* What a script registered; lives as long as the program */
+typedef struct ScriptTypeData {
+    ScriptType *decl;
+    size_t tail;                 /* where ScriptTail is in an object */
+    void *initial_state;
+    Property *props;
+    MemoryRegionOps *ops;        /* one for each region */
+    VMStateDescription *vmsd;    /* of the device */
+} ScriptTypeData;
+
+/*
+ * Follows the parent type's struct in an object, and is followed by the values
+ * of the properties.  All else is in a ScriptInstance, so that an object fits
+ * where a board embeds a device.
+ */
+typedef struct ScriptTail {
+    ScriptInstance *instance;
+    void *vmstate;               /* the state that vmstate code works on */
+} ScriptTail;
+
+typedef struct ScriptRegionPort {
+    MemoryRegion mr;
+    ScriptInstance *instance;
+    uint32_t index;
+    uint32_t slot;               /* identifies the region to the engine */
+} ScriptRegionPort;
+
+typedef struct ScriptChardev {
+    CharBackend *be;
+    ScriptInstance *instance;
+    uint32_t index;              /* among the properties */
+    bool receives;
+    uint32_t room;               /* index into ScriptShared.rooms */
+    uint32_t queued;             /* bytes posted and not taken */
+    GByteArray *backlog;         /* bytes that the backend did not take yet */
+    guint watch;
+    QEMUTimer *retry;
+} ScriptChardev;
+
+typedef struct ScriptClockPort {
+    ScriptInstance *instance;
+    uint32_t index;
+    Clock *clock;
+} ScriptClockPort;
+
+struct ScriptInstance {
+    DeviceState *dev;
+    ScriptTypeData *type;
+    ScriptTail *tail;
+    uint32_t id;
+    bool live;                   /* between realize and unrealize */
+    void *state;
+    void *saved;                 /* copy of @state for saving */
+    ScriptRegionPort *regions;
+    qemu_irq *irqs;
+    ScriptClockPort *clocks;
+    ScriptChardev *chardevs;     /* as many as chardev properties */
+    uint32_t n_chardevs;
+    uint32_t backlogged;         /* how many of them have a backlog */
+};
+
+/**
+ * script_type_of:
+ *
+ * Returns: what the script that registered type @name declared, or %NULL if
+ * it is no scripted type.
+ */
+ScriptTypeData *script_type_of(const char *name);
+
+ScriptInstance *script_instance_of(DeviceState *dev);
+
+/* device.c: the parts of a type that run for an instance */
+void script_instance_init(Object *obj);
+void script_instance_finalize(Object *obj);
+void script_device_realize(DeviceState *dev, Error **errp);
+void script_device_unrealize(DeviceState *dev);
+void script_device_reset(DeviceState *dev);
+int script_pre_save(void *opaque);
+int script_pre_load(void *opaque);
+int script_post_load(void *opaque, int version_id);
+
+/* For messages: "read of pl011-ts at /machine/..." */
+char *script_describe_frame(ScriptFrame *frame);
+
+/* region.c */
+void script_region_ops_init(MemoryRegionOps *ops, const ScriptRegion *decl);
+void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
+                        uint32_t index, const ScriptRegion *decl);
+void script_region_forget(ScriptRegionPort *port);
+ScriptRegionPort *script_region_by_slot(uint32_t slot);
+
+/* chardev.c */
+void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
+                         uint32_t index, CharBackend *be, bool receives);
+void script_chardev_attach(ScriptChardev *chr);
+void script_chardev_detach(ScriptChardev *chr);
+void script_chardev_free(ScriptChardev *chr);
+
+/* Waits until the backends took what the instance wrote */
+void script_wait_for_backends(ScriptInstance *instance);
+
+#endif

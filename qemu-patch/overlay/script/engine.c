@@ -1,0 +1,539 @@
+/*
+ * The script engine: its thread, the first vCPU, and the way into a script
+ *
+ * One thread, the "engine's", has two stacks.  On its own it runs the script
+ * engine and its event loop; on a fiber it runs the function of the first
+ * vCPU's thread.  script_run() switches to the fiber, and the fiber switches
+ * back when
+ *  - the guest (or C code of the vCPU thread) needs a script's answer,
+ *  - another thread does, or the event loop is due (script_vcpu_poll()),
+ *  - the vCPU waits on a condition variable (fiber_park()).
+ * In the last two cases the vCPU is off its thread: current_cpu is clear, the
+ * BQL is free, and qemu_cpu_is_self() is false.
+ *
+ * A script is entered in one of three ways, all with a ScriptFrame that says
+ * what is wanted: from the fiber by switching stacks; from the engine's own
+ * stack, that is from inside another script's call, by a nested callback; from
+ * any other thread by queueing the frame and waiting with the BQL released.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/atomic.h"
+#include "qemu/queue.h"
+#include "qemu/rcu.h"
+#include "hw/core/cpu.h"
+#include "system/cpus.h"
+#include "system/accel-ops.h"
+#include "engine.h"
+#include "fiber.h"
+
+QEMU_BUILD_BUG_ON(sizeof(ScriptFrame) != 64);
+
+/* What C keeps of a frame; the script sees the rest */
+typedef struct ScriptCaller {
+    QemuCond *cond;
+    char *text;
+    char *error;
+    QSIMPLEQ_ENTRY(ScriptCaller) next;
+} ScriptCaller;
+
+typedef struct ScriptPost {
+    ScriptFrame frame;
+    void (*taken)(void *opaque, uint32_t length);
+    void *opaque;
+    QSIMPLEQ_ENTRY(ScriptPost) next;
+    uint8_t data[];
+} ScriptPost;
+
+ScriptShared script_state;
+bool script_engine_present;
+
+__thread bool script_on_fiber;
+__thread bool script_thread;
+__thread bool script_thread_outside_vcpu;
+
+static ScriptCaller callers[SCRIPT_MAX_FRAMES];
+static DECLARE_BITMAP(frames_used, SCRIPT_MAX_FRAMES);
+static QemuCond frame_freed;
+static QSIMPLEQ_HEAD(, ScriptCaller) waiting =
+    QSIMPLEQ_HEAD_INITIALIZER(waiting);
+static QSIMPLEQ_HEAD(, ScriptPost) posted = QSIMPLEQ_HEAD_INITIALIZER(posted);
+
+static void (*ring_doorbell)(void);
+static void (*dispatch_nested)(uint32_t frame);
+
+static ScriptFiber fiber;
+static void *(*vcpu_fn)(void *);
+static CPUState *vcpu;
+static bool vcpu_started;
+static int run_reason;
+static uint64_t run_count;
+static bool vcpu_running;
+static bool yield_wanted;
+
+/* The call that the engine took from script_next() and serves */
+static ScriptFrame *served;
+static bool next_took_bql;
+static bool waits_for_bql;
+
+/* The condition that the vCPU waits for while it is off its thread */
+static QemuCond *parked_on;
+/* The vCPU should be run: what it waits for was signalled */
+static bool vcpu_woken;
+/* The engine is about to sleep in its event loop, or does */
+static bool engine_armed;
+
+/* --- waking the engine -------------------------------------------------- */
+
+static bool rouse_sleeping_engine(void)
+{
+    smp_mb();
+    if (!qatomic_xchg(&engine_armed, false)) {
+        return false;
+    }
+    ring_doorbell();
+    if (!qatomic_read(&script_ticker_awake)) {
+        script_ticker_wake();
+    }
+    return true;
+}
+
+/* There is a call or a post for the engine */
+static void ask_for_engine(void)
+{
+    if (!rouse_sleeping_engine() && vcpu) {
+        qatomic_set(&yield_wanted, true);
+        smp_mb();
+        cpus_get_accel()->kick_vcpu_thread(vcpu);
+    }
+}
+
+static void fiber_unpark(QemuCond *cond)
+{
+    if (unlikely(qatomic_read(&parked_on) == cond)) {
+        qatomic_set(&vcpu_woken, true);
+        rouse_sleeping_engine();
+    }
+}
+
+/*
+ * Before the engine sleeps.  Returns 0 if it must not: something came since it
+ * looked last.
+ */
+int32_t script_arm(void)
+{
+    qatomic_set(&engine_armed, true);
+    smp_mb();
+    if (qatomic_read(&vcpu_woken) || qatomic_read(&script_state.calls) ||
+        qatomic_read(&script_state.posts)) {
+        qatomic_set(&engine_armed, false);
+        return 0;
+    }
+    return 1;
+}
+
+/* --- the vCPU on its fiber ---------------------------------------------- */
+
+static void fiber_main(void *arg)
+{
+    vcpu_fn(arg);
+    /* The first vCPU was unplugged: there is nothing left to run */
+    for (;;) {
+        run_reason = SCRIPT_RUN_IDLE;
+        script_on_fiber = false;
+        script_fiber_switch(&fiber);
+        script_on_fiber = true;
+    }
+}
+
+static void leave_fiber(int reason)
+{
+    run_reason = reason;
+    script_on_fiber = false;
+    script_fiber_switch(&fiber);
+    script_on_fiber = true;
+}
+
+/* Called with the BQL released */
+static void leave_vcpu(int reason)
+{
+    CPUState *cpu = current_cpu;
+
+    current_cpu = NULL;
+    script_thread_outside_vcpu = true;
+    leave_fiber(reason);
+    script_thread_outside_vcpu = false;
+    current_cpu = cpu;
+}
+
+bool script_vcpu_adopt(void *(*fn)(void *), CPUState *cpu)
+{
+    if (!script_engine_present || vcpu_fn) {
+        return false;
+    }
+    vcpu_fn = fn;
+    smp_wmb();
+    qatomic_set(&vcpu, cpu);
+    qatomic_set(&vcpu_woken, true);
+    rouse_sleeping_engine();
+    return true;
+}
+
+static void vcpu_start(void)
+{
+    vcpu_started = true;
+    script_thread_outside_vcpu = false;
+    /* The thread function registers this thread itself */
+    rcu_unregister_thread();
+    script_fiber_init(&fiber, fiber_main, vcpu);
+}
+
+int32_t script_run(void)
+{
+    run_count++;
+    if (run_reason != SCRIPT_RUN_REQUEST) {
+        if (!qatomic_read(&vcpu)) {
+            return SCRIPT_RUN_IDLE;
+        }
+        if (unlikely(!vcpu_started)) {
+            vcpu_start();
+        }
+        qatomic_set(&vcpu_woken, false);
+        smp_mb();
+        if (qatomic_read(&script_state.calls) ||
+            qatomic_read(&script_state.posts)) {
+            qatomic_set(&vcpu_woken, true);
+            return SCRIPT_RUN_YIELD;
+        }
+        if (!qatomic_read(&script_ticker_awake)) {
+            script_ticker_wake();
+        }
+    }
+    qatomic_set(&vcpu_running, true);
+    script_on_fiber = true;
+    script_fiber_switch(&fiber);
+    script_on_fiber = false;
+    qatomic_set(&vcpu_running, false);
+    return run_reason;
+}
+
+void script_vcpu_poll(void)
+{
+    if (likely(!script_on_fiber) || likely(!qatomic_read(&yield_wanted))) {
+        return;
+    }
+    qatomic_set(&yield_wanted, false);
+    qatomic_set(&vcpu_woken, true);
+    bql_unlock();
+    leave_vcpu(SCRIPT_RUN_YIELD);
+    bql_lock();
+}
+
+static bool fiber_park(QemuCond *cond, QemuMutex *mutex, int ms,
+                       bool *timed_out)
+{
+    bool is_bql;
+    int64_t start;
+
+    if (!script_on_fiber) {
+        return false;
+    }
+    is_bql = mutex_is_bql(mutex);
+    start = ms < 0 ? 0 : g_get_monotonic_time();
+    script_state.timeout = ms < 0 ? UINT32_MAX : ms;
+    qatomic_set(&parked_on, cond);
+    smp_mb();
+    if (is_bql) {
+        bql_unlock();
+    } else {
+        qemu_mutex_unlock(mutex);
+    }
+    leave_vcpu(SCRIPT_RUN_IDLE);
+    qatomic_set(&parked_on, NULL);
+    if (is_bql) {
+        bql_lock();
+    } else {
+        qemu_mutex_lock(mutex);
+    }
+    *timed_out = ms >= 0 && g_get_monotonic_time() - start >= ms * 1000LL;
+    return true;
+}
+
+/* --- the ticker's view -------------------------------------------------- */
+
+bool script_engine_asleep(void)
+{
+    return qatomic_read(&engine_armed);
+}
+
+bool script_engine_in_c(void)
+{
+    return qatomic_read(&waits_for_bql);
+}
+
+ScriptFrame *script_served_frame(void)
+{
+    if (run_reason == SCRIPT_RUN_REQUEST) {
+        return &script_state.frames[SCRIPT_FIBER_FRAME];
+    }
+    return qatomic_read(&served);
+}
+
+uint64_t script_run_count(void)
+{
+    return qatomic_read(&run_count);
+}
+
+bool script_vcpu_running(void)
+{
+    return qatomic_read(&vcpu_running);
+}
+
+bool script_has_vcpu(void)
+{
+    return qatomic_read(&vcpu) != NULL;
+}
+
+void script_tick(void)
+{
+    qatomic_set(&script_state.tick, 1);
+    qatomic_set(&yield_wanted, true);
+    smp_mb();
+    cpus_get_accel()->kick_vcpu_thread(vcpu);
+}
+
+/* --- calls -------------------------------------------------------------- */
+
+static uint32_t frame_index(ScriptFrame *frame)
+{
+    return frame - script_state.frames;
+}
+
+ScriptFrame *script_frame_get(uint32_t kind, uint32_t target)
+{
+    ScriptFrame *frame;
+    unsigned long i = SCRIPT_FIBER_FRAME;
+
+    if (!script_on_fiber) {
+        for (;;) {
+            i = find_next_zero_bit(frames_used, SCRIPT_MAX_FRAMES,
+                                   SCRIPT_POST_FRAME + 1);
+            if (i < SCRIPT_MAX_FRAMES) {
+                break;
+            }
+            qemu_cond_wait_bql(&frame_freed);
+        }
+        set_bit(i, frames_used);
+    }
+    frame = &script_state.frames[i];
+    memset(frame, 0, sizeof(*frame));
+    frame->kind = kind;
+    frame->target = target;
+    return frame;
+}
+
+static bool caller_must_not_wait(void)
+{
+    return current_cpu && (current_cpu->stop || current_cpu->unplug);
+}
+
+/* Until the answer comes; a stop of the machine cuts an async handler short */
+static void wait_for_answer(ScriptFrame *frame, QemuCond *cond)
+{
+    while (qatomic_load_acquire(&frame->status) != SCRIPT_DONE) {
+        if (caller_must_not_wait() && !frame->abort) {
+            qatomic_set(&frame->abort, 1);
+            rouse_sleeping_engine();
+        }
+        qemu_cond_wait_bql(cond);
+    }
+}
+
+void script_ask_fiber(void)
+{
+    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+
+    frame->status = SCRIPT_ASKED;
+    leave_fiber(SCRIPT_RUN_REQUEST);
+    if (unlikely(frame->status == SCRIPT_PENDING)) {
+        callers[SCRIPT_FIBER_FRAME].cond = current_cpu->halt_cond;
+        wait_for_answer(frame, current_cpu->halt_cond);
+    }
+}
+
+static void call_and_wait(ScriptFrame *frame)
+{
+    ScriptCaller *caller = &callers[frame_index(frame)];
+    QemuCond own;
+
+    if (current_cpu) {
+        /* so that a kick of this vCPU ends the wait */
+        caller->cond = current_cpu->halt_cond;
+    } else {
+        qemu_cond_init(&own);
+        caller->cond = &own;
+    }
+    QSIMPLEQ_INSERT_TAIL(&waiting, caller, next);
+    qatomic_inc(&script_state.calls);
+    ask_for_engine();
+    wait_for_answer(frame, caller->cond);
+    if (caller->cond == &own) {
+        qemu_cond_destroy(&own);
+    }
+}
+
+void script_frame_call(ScriptFrame *frame)
+{
+    g_assert(bql_locked());
+    frame->status = SCRIPT_ASKED;
+    if (script_on_fiber) {
+        script_ask_fiber();
+    } else if (script_thread) {
+        dispatch_nested(frame_index(frame));
+    } else {
+        call_and_wait(frame);
+    }
+}
+
+bool script_frame_put(ScriptFrame *frame, char **text, Error **errp)
+{
+    uint32_t index = frame_index(frame);
+    ScriptCaller *caller = &callers[index];
+    bool ok = frame->result == 0;
+
+    if (caller->error) {
+        error_setg(errp, "%s", caller->error);
+        ok = false;
+    } else if (!ok) {
+        error_setg(errp, "the script failed");
+    }
+    if (text) {
+        *text = g_steal_pointer(&caller->text);
+    }
+    g_clear_pointer(&caller->text, g_free);
+    g_clear_pointer(&caller->error, g_free);
+    caller->cond = NULL;
+    if (index != SCRIPT_FIBER_FRAME) {
+        clear_bit(index, frames_used);
+        qemu_cond_signal(&frame_freed);
+    }
+    return ok;
+}
+
+bool script_call(uint32_t kind, uint32_t target, uint32_t value, void *pointer,
+                 char **text, Error **errp)
+{
+    ScriptFrame *frame = script_frame_get(kind, target);
+
+    frame->value = value;
+    frame->pointer = (uintptr_t)pointer;
+    script_frame_call(frame);
+    return script_frame_put(frame, text, errp);
+}
+
+void script_post(uint32_t kind, uint32_t target, uint32_t offset,
+                 uint32_t value, const void *data, uint32_t length,
+                 void (*taken)(void *opaque, uint32_t length), void *opaque)
+{
+    ScriptPost *post = g_malloc0(sizeof(*post) + length);
+
+    g_assert(bql_locked() && length <= SCRIPT_MAX_BYTES);
+    post->frame.kind = kind;
+    post->frame.target = target;
+    post->frame.offset = offset;
+    post->frame.value = value;
+    post->frame.size = length;
+    post->taken = taken;
+    post->opaque = opaque;
+    if (length) {
+        memcpy(post->data, data, length);
+    }
+    QSIMPLEQ_INSERT_TAIL(&posted, post, next);
+    qatomic_inc(&script_state.posts);
+    ask_for_engine();
+}
+
+/* --- serving calls ------------------------------------------------------ */
+
+static int32_t take_post(void)
+{
+    ScriptPost *post = QSIMPLEQ_FIRST(&posted);
+
+    QSIMPLEQ_REMOVE_HEAD(&posted, next);
+    qatomic_dec(&script_state.posts);
+    script_state.frames[SCRIPT_POST_FRAME] = post->frame;
+    memcpy(script_state.bytes, post->data, post->frame.size);
+    if (post->taken) {
+        post->taken(post->opaque, post->frame.size);
+    }
+    g_free(post);
+    qatomic_set(&served, &script_state.frames[SCRIPT_POST_FRAME]);
+    return SCRIPT_POST_FRAME;
+}
+
+int32_t script_next(void)
+{
+    if (qatomic_read(&script_state.posts) ||
+        qatomic_read(&script_state.calls)) {
+        if (!bql_locked()) {
+            qatomic_set(&waits_for_bql, true);
+            bql_lock();
+            qatomic_set(&waits_for_bql, false);
+            next_took_bql = true;
+        }
+        if (!QSIMPLEQ_EMPTY(&posted)) {
+            return take_post();
+        }
+        if (!QSIMPLEQ_EMPTY(&waiting)) {
+            ScriptCaller *caller = QSIMPLEQ_FIRST(&waiting);
+
+            QSIMPLEQ_REMOVE_HEAD(&waiting, next);
+            qatomic_dec(&script_state.calls);
+            qatomic_set(&served, &script_state.frames[caller - callers]);
+            return caller - callers;
+        }
+    }
+    qatomic_set(&served, NULL);
+    if (next_took_bql) {
+        next_took_bql = false;
+        bql_unlock();
+    }
+    return -1;
+}
+
+void script_done(uint32_t index)
+{
+    BQL_LOCK_GUARD();
+
+    qatomic_store_release(&script_state.frames[index].status, SCRIPT_DONE);
+    if (callers[index].cond) {
+        qemu_cond_broadcast(callers[index].cond);
+    }
+}
+
+void script_set_text(uint32_t index, const char *text)
+{
+    g_free(callers[index].text);
+    callers[index].text = g_strdup(text);
+}
+
+void script_set_error(uint32_t index, const char *message)
+{
+    g_free(callers[index].error);
+    callers[index].error = g_strdup(message);
+}
+
+void script_engine_init(void *doorbell, void *dispatch)
+{
+    ring_doorbell = doorbell;
+    dispatch_nested = dispatch;
+    script_thread = true;
+    script_thread_outside_vcpu = true;
+    qemu_cond_init(&frame_freed);
+    qemu_cond_park = fiber_park;
+    qemu_cond_unpark = fiber_unpark;
+    script_engine_present = true;
+}

@@ -1,0 +1,141 @@
+/*
+ * Memory regions of scripted devices
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "device.h"
+
+static GPtrArray *ports;
+
+ScriptRegionPort *script_region_by_slot(uint32_t slot)
+{
+    return ports && slot < ports->len ? g_ptr_array_index(ports, slot) : NULL;
+}
+
+void script_region_forget(ScriptRegionPort *port)
+{
+    g_ptr_array_index(ports, port->slot) = NULL;
+}
+
+static uint32_t pack_attrs(MemTxAttrs attrs)
+{
+    return attrs.secure | attrs.user << 1 | attrs.requester_id << 16;
+}
+
+static inline void fill_frame(ScriptFrame *frame, ScriptRegionPort *port,
+                              uint32_t kind, hwaddr addr, uint64_t value,
+                              unsigned size, MemTxAttrs attrs)
+{
+    frame->kind = kind;
+    frame->target = port->slot;
+    frame->offset = addr;
+    frame->offset_high = addr >> 32;
+    frame->size = size;
+    frame->value = value;
+    frame->value_high = value >> 32;
+    frame->attrs = pack_attrs(attrs);
+}
+
+/*
+ * The vCPU waits until the character device took what the access wrote, as it
+ * would in qemu_chr_fe_write_all(), but without keeping the BQL.
+ */
+static inline void after_access(ScriptInstance *instance)
+{
+    if (unlikely(instance->backlogged)) {
+        script_wait_for_backends(instance);
+    }
+}
+
+static MemTxResult access_from_elsewhere(ScriptRegionPort *port, uint32_t kind,
+                                         hwaddr addr, uint64_t *value,
+                                         unsigned size, MemTxAttrs attrs)
+{
+    ScriptFrame *frame = script_frame_get(kind, port->slot);
+    MemTxResult result;
+
+    fill_frame(frame, port, kind, addr, *value, size, attrs);
+    script_frame_call(frame);
+    *value = frame->value | (uint64_t)frame->value_high << 32;
+    result = frame->result;
+    script_frame_put(frame, NULL, NULL);
+    after_access(port->instance);
+    return result;
+}
+
+static inline MemTxResult script_access(ScriptRegionPort *port, uint32_t kind,
+                                        hwaddr addr, uint64_t *value,
+                                        unsigned size, MemTxAttrs attrs)
+{
+    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+
+    if (unlikely(!port->instance->live)) {
+        *value = 0;
+        return MEMTX_ERROR;
+    }
+    if (unlikely(!script_on_fiber)) {
+        return access_from_elsewhere(port, kind, addr, value, size, attrs);
+    }
+    fill_frame(frame, port, kind, addr, *value, size, attrs);
+    frame->result = MEMTX_OK;
+    frame->abort = 0;
+    script_ask_fiber();
+    *value = frame->value | (uint64_t)frame->value_high << 32;
+    after_access(port->instance);
+    return frame->result;
+}
+
+static MemTxResult region_read(void *opaque, hwaddr addr, uint64_t *data,
+                               unsigned size, MemTxAttrs attrs)
+{
+    *data = 0;
+    return script_access(opaque, SCRIPT_READ, addr, data, size, attrs);
+}
+
+static MemTxResult region_write(void *opaque, hwaddr addr, uint64_t data,
+                                unsigned size, MemTxAttrs attrs)
+{
+    return script_access(opaque, SCRIPT_WRITE, addr, &data, size, attrs);
+}
+
+void script_region_ops_init(MemoryRegionOps *ops, const ScriptRegion *decl)
+{
+    *ops = (MemoryRegionOps) {
+        .read_with_attrs = region_read,
+        .write_with_attrs = region_write,
+        .endianness = decl->big_endian ? DEVICE_BIG_ENDIAN
+                                       : DEVICE_LITTLE_ENDIAN,
+        .valid = {
+            .min_access_size = decl->valid_min,
+            .max_access_size = decl->valid_max,
+            .unaligned = decl->valid_unaligned,
+        },
+        .impl = {
+            .min_access_size = decl->impl_min,
+            .max_access_size = decl->impl_max,
+        },
+    };
+}
+
+void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
+                        uint32_t index, const ScriptRegion *decl)
+{
+    if (!ports) {
+        ports = g_ptr_array_new();
+    }
+    port->instance = instance;
+    port->index = index;
+    port->slot = ports->len;
+    g_ptr_array_add(ports, port);
+    memory_region_init_io(&port->mr, OBJECT(instance->dev),
+                          &instance->type->ops[index], port, decl->name,
+                          decl->size);
+    /*
+     * QEMU's guard is one flag for all threads: it would answer another
+     * vCPU's access with an error while a script has this one's.  The engine
+     * has a guard for each chain of calls.
+     */
+    port->mr.disable_reentrancy_guard = true;
+}
