@@ -1,10 +1,9 @@
 /** Configures and builds QEMU: the patched library, and the unpatched executable that it is compared with. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { $ } from "zx";
 import { pythonOf } from "./meson.ts";
 import { type Paths, TARGET } from "./paths.ts";
-import { hasCommand, run } from "./process.ts";
+import { hasCommand, output, run } from "./process.ts";
 import type { StepProgress } from "./progress.ts";
 import { digest, type Stamps, statFingerprint } from "./stamps.ts";
 
@@ -116,14 +115,23 @@ function builtKey(build: QemuBuild, inputs: string): string {
   );
 }
 
-/** Files of the tree, newer than the stamp, that somebody edited in place. roms and tests are never compiled. */
+/** Has somebody edited the tree in place since the stamp? roms and tests are never compiled. */
 async function editedSince(build: QemuBuild, stamps: Stamps): Promise<boolean> {
-  const { stdout } = await $({
-    cwd: build.tree,
-    quiet: true,
-    nothrow: true,
-  })`exec find . ( -path ./roms -o -path ./tests -o -name __pycache__ ) -prune -o -type f -newer ${stamps.path(`ninja-${build.name}`)} -print -quit`;
-  return stdout !== "";
+  const pruned = [
+    "(",
+    "-path",
+    join(build.tree, "roms"),
+    "-o",
+    "-path",
+    join(build.tree, "tests"),
+    "-o",
+    "-name",
+    "__pycache__",
+    ")",
+    "-prune",
+  ];
+  const newer = ["-type", "f", "-newer", stamps.path(`ninja-${build.name}`), "-print", "-quit"];
+  return (await output("find", [build.tree, ...pruned, "-o", ...newer])) !== "";
 }
 
 /** Runs ninja, whose status lines drive the progress. `inputs` is what isBuilt is asked with later. */

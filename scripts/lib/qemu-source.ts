@@ -1,10 +1,9 @@
 /** The pristine QEMU 10.0.x tree under build/source: Debian 13's source package, or a copy of QEMU_SRC. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { $ } from "zx";
 import type { Fetching, PrivateApt } from "./apt.ts";
 import { UserError } from "./errors.ts";
-import { run } from "./process.ts";
+import { output, run } from "./process.ts";
 import { digest } from "./stamps.ts";
 import { NOT_SOURCE, syncTree } from "./sync.ts";
 
@@ -86,7 +85,7 @@ export async function copyTree(from: string, to: string, log: string): Promise<v
 async function unpack(directory: string, to: string, { log }: Fetching): Promise<void> {
   const description = readdirSync(directory).find((name) => name.endsWith(".dsc"));
   if (!description) throw new UserError(`${directory} holds no source package; remove it and try again`);
-  await run("dpkg-source", ["--extract", join(directory, description), to], {
+  await run("dpkg-source", ["--no-copy", "--extract", join(directory, description), to], {
     what: "unpacking QEMU's source",
     cwd: dirname(to),
     log,
@@ -95,9 +94,19 @@ async function unpack(directory: string, to: string, { log }: Fetching): Promise
 
 /** Sums up names, sizes, modes and times of a tree. QEMU's has 40,000 files; find(1) takes a tenth of a second. */
 async function directoryKey(directory: string): Promise<string> {
-  const skipped = [...NOT_SOURCE, "__pycache__"].flatMap((name) => ["-name", name, "-prune", "-o"]);
-  const { stdout } = await $({
-    quiet: true,
-  })`exec find ${directory} ${skipped} -printf ${"%P %y %m %s %T@ %l\\n"}`;
-  return digest(stdout.split("\n").sort().join("\n"));
+  const skipped = [...NOT_SOURCE].flatMap((name) => ["-path", join(directory, name), "-prune", "-o"]);
+  const listed = [
+    "-name",
+    "__pycache__",
+    "-prune",
+    "-o",
+    "-not",
+    "-type",
+    "d",
+    "-printf",
+    "%P %m %s %T@ %l\\n",
+  ];
+  const files = await output("find", [directory, ...skipped, ...listed]);
+  if (files === undefined) throw new UserError(`QEMU_SRC=${directory} cannot be read as a whole`);
+  return digest(files.split("\n").sort().join("\n"));
 }

@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  type Stats,
   symlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,7 +25,7 @@ export type Overrides = ReadonlyMap<string, Entry | null>;
 
 /** The entry at `path`, or null when nothing (or a directory) is there. */
 export function readEntry(path: string): Entry | null {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   if (stat?.isSymbolicLink()) return { kind: "link", target: readlinkSync(path) };
   if (!stat?.isFile()) return null;
   return { kind: "file", bytes: readFileSync(path), executable: (stat.mode & 0o100) !== 0 };
@@ -34,9 +35,10 @@ export function readEntry(path: string): Entry | null {
 export function writeEntry(path: string, entry: Entry | null): boolean {
   const old = readEntry(path);
   if (sameEntry(old, entry)) return false;
+  if (entry !== null) makeDirectory(dirname(path));
+  // A file is replaced by renaming; anything else, a directory too, has to go first.
   if (old?.kind !== "file" || entry?.kind !== "file") rmSync(path, { force: true, recursive: true });
   if (entry === null) return true;
-  makeDirectory(dirname(path));
   if (entry.kind === "link") symlinkSync(entry.target, path);
   else {
     writeWhole(path, entry.bytes);
@@ -97,10 +99,19 @@ function sameEntry(a: Entry | null, b: Entry | null): boolean {
   return b.kind === "file" && a.executable === b.executable && Buffer.compare(a.bytes, b.bytes) === 0;
 }
 
+/** lstat(2), or undefined when the path does not exist, be it because a directory on its way is a file. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
 /** Like mkdir -p, also where a file stood before. */
 function makeDirectory(path: string): void {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) return;
+  if (statOf(path)?.isDirectory()) return;
   makeDirectory(dirname(path));
   rmSync(path, { force: true });
   mkdirSync(path, { recursive: true });
