@@ -84,11 +84,12 @@ export class Guest implements AsyncDisposable {
 
   /**
    * Waits until the guest prints something that matches, and answers the bytes from the end of the previous match
-   * to the end of this one. A pattern sees one character per byte: write what is not ASCII as a string.
+   * to the end of this one. A pattern sees one character per byte: write what is not ASCII as a string. `name` is
+   * what an error calls it.
    *
    * @throws GuestError when `timeout` milliseconds pass or the guest ends before.
    */
-  waitFor(pattern: string | RegExp, timeout: number): Promise<Uint8Array> {
+  waitFor(pattern: string | RegExp, timeout: number, name = describe(pattern)): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
@@ -109,12 +110,12 @@ export class Guest implements AsyncDisposable {
         },
         fail: (reason) => {
           settle();
-          reject(new GuestError(`${reason} while waiting for ${describe(pattern)}`, this.everything()));
+          reject(new GuestError(`${name} did not come ${reason}`, this.everything()));
         },
       };
-      const timer = setTimeout(() => waiter.fail(`nothing came within ${timeout / 1000} s`), timeout);
+      const timer = setTimeout(() => waiter.fail(`within ${seconds(timeout)}`), timeout);
       if (waiter.look()) return;
-      if (this.ended) waiter.fail("the guest had ended");
+      if (this.ended) waiter.fail("before QEMU ended");
       else this.waiters.push(waiter);
     });
   }
@@ -144,7 +145,7 @@ export class Guest implements AsyncDisposable {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       const fail = (): void =>
-        reject(new GuestError(`QEMU did not end within ${timeout / 1000} s`, this.everything()));
+        reject(new GuestError(`QEMU did not end within ${seconds(timeout)}`, this.everything()));
       timer = setTimeout(fail, timeout);
     });
     try {
@@ -163,10 +164,10 @@ export class Guest implements AsyncDisposable {
     clearTimeout(timer);
   }
 
-  /** The transcript and QEMU's messages, for an error. */
+  /** The transcript and QEMU's messages, for an error: as text that does nothing to the terminal it is shown on. */
   everything(): string {
     const messages = this.errors === "" ? "" : `--- QEMU's messages ---\n${this.errors}`;
-    return `--- the guest's console ---\n${this.transcript}\n${messages}`;
+    return printable(`--- the guest's console ---\n${this.transcript}\n${messages}`);
   }
 
   private take(bytes: Buffer): void {
@@ -191,13 +192,25 @@ export class Guest implements AsyncDisposable {
   private async watch(): Promise<GuestExit> {
     const { exitCode, signal } = await tracked(this.child);
     this.ended = true;
-    for (const waiter of [...this.waiters]) waiter.fail(`QEMU ended (${signal ?? `status ${exitCode}`})`);
+    for (const waiter of [...this.waiters])
+      waiter.fail(`before QEMU ended (${signal ?? `status ${exitCode}`})`);
     return { status: exitCode, signal };
   }
 }
 
 function decode(received: string): string {
   return Buffer.from(received, "latin1").toString("utf8");
+}
+
+/** Control characters other than line feeds and tabs as ^X. */
+function printable(text: string): string {
+  const caret = (char: string): string =>
+    /[\n\t]/.test(char) ? char : `^${String.fromCharCode(char.charCodeAt(0) ^ 0x40)}`;
+  return text.replaceAll("\r\n", "\n").replace(/\p{Cc}/gu, (char) => (char < "\x80" ? caret(char) : "?"));
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`;
 }
 
 function describe(pattern: string | RegExp): string {

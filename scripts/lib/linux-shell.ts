@@ -17,7 +17,7 @@ let commands = 0;
 
 /** Waits for the shell and keeps the kernel from printing into what commands print. */
 export async function awaitShell(guest: Guest, timeout: number): Promise<void> {
-  await guest.waitFor(PROMPT, timeout);
+  await guest.waitFor(PROMPT, timeout, "the shell's prompt");
   guest.type("dmesg -n 1\r");
   await guest.waitFor(PROMPT, timeout);
 }

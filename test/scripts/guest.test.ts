@@ -31,18 +31,26 @@ describe("Guest", () => {
   test("says what it waited for and shows everything when the time is up", async () => {
     await using guest = guestOf("echo console; echo message >&2; read end");
     await guest.waitFor("console\n", SOON);
-    const error = await guest.waitFor("login:", 20).catch((reason: unknown) => reason);
+    const error = await guest.waitFor("login:", 100).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(GuestError);
     if (!(error instanceof GuestError)) return;
-    expect(error.message).toStartWith('nothing came within 0.02 s while waiting for "login:"');
+    expect(error.message).toStartWith('"login:" did not come within 0.1 s\n');
     expect(error.transcript).toContain("console");
   });
 
   test("fails at once when the guest ends", async () => {
     await using guest = guestOf("echo gone; echo why >&2; exit 4");
-    await expect(guest.waitFor("login:", SOON)).rejects.toThrow(/QEMU ended \(status 4\).*gone.*why/s);
-    await expect(guest.waitFor("login:", SOON)).rejects.toThrow("the guest had ended");
+    await expect(guest.waitFor("login:", SOON)).rejects.toThrow(
+      /"login:" did not come before QEMU ended \(status 4\).*gone.*why/s,
+    );
+    await expect(guest.waitFor("login:", SOON)).rejects.toThrow("before QEMU ended");
     expect(await guest.exited).toEqual({ status: 4, signal: null });
+  });
+
+  test("an error's transcript does nothing to a terminal", async () => {
+    await using guest = guestOf("printf 'a\\r\\nb\\033[6n\\tc\\177'");
+    await guest.exited;
+    expect(guest.everything()).toBe("--- the guest's console ---\na\nb^[[6n\tc^?\n");
   });
 
   test("output that is there when the guest ends still matches", async () => {
