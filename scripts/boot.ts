@@ -1,6 +1,6 @@
 /** npm run boot: sets up what is missing, then boots a guest whose only serial port is devices/pl011.ts. */
 import { parseArgs } from "node:util";
-import { runMain } from "./lib/cli.ts";
+import { runMain, say } from "./lib/cli.ts";
 import { UserError } from "./lib/errors.ts";
 import { Guest, GuestError } from "./lib/guest.ts";
 import { awaitShell, powerOff, runCommand } from "./lib/linux-shell.ts";
@@ -60,7 +60,7 @@ await runMain(async () => {
   const { guest, stock, exec, seconds } = options;
   const command = commandLine(options, await prepare({ guests: [guest], stock, patched: !stock }));
   if (exec !== undefined) return await execute(command, exec, (seconds ?? EXEC_SECONDS) * 1000);
-  console.error(`Booting ${guest}. Ctrl-A x leaves.`);
+  say(`Booting ${guest}. Ctrl-A x leaves.`);
   return await runOnTerminal(command, seconds);
 });
 
@@ -74,7 +74,7 @@ async function execute({ program, args }: CommandLine, command: string, timeout:
     const { output, status } = await runCommand(guest, command, left());
     await Bun.write(Bun.stdout, output);
     await powerOff(guest, left());
-    if (status !== 0) console.error(`the command ended with status ${status}`);
+    if (status !== 0) say(`the command ended with status ${status}`);
     return status === 0 ? 0 : 1;
   } catch (error) {
     throwIfInterrupted();

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { $ } from "zx";
-import { runMain } from "./lib/cli.ts";
+import { runMain, say } from "./lib/cli.ts";
 import { paths } from "./lib/paths.ts";
 import { prepare } from "./lib/prepare.ts";
 import { signalStatus, throwIfInterrupted, tracked } from "./lib/process.ts";
@@ -29,7 +29,7 @@ await runMain(async () => {
   const { exitCode, signal } = await tracked(child`exec ${process.execPath} test ${flags} ${args}`);
   throwIfInterrupted();
   if (signal) {
-    console.error(`bun test was ended by ${signal}`);
+    say(`bun test was ended by ${signal}`);
     return signalStatus(signal as NodeJS.Signals);
   }
   if (existsSync(report)) console.log(countLine(readCounts(readFileSync(report, "utf8"))));

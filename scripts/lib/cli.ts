@@ -13,21 +13,26 @@ export async function runMain(body: () => Promise<number>): Promise<void> {
   }
 }
 
+/** Prints a line on standard error; console.error would colour it on a terminal. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
 function explain(error: unknown): number {
   if (error instanceof Interrupted) {
-    console.error("interrupted; run the same command again to go on");
+    say("interrupted");
     return signalStatus(error.signal);
   }
   if (error instanceof ToolFailed) {
-    for (const line of error.tail) console.error(`  | ${line}`);
-    console.error(`error: ${error.message}`);
-    console.error(`The whole output is in ${shown(error.log)}`);
+    for (const line of error.tail) say(`  | ${line}`);
+    say(`error: ${error.message}`);
+    say(`The whole output is in ${shown(error.log)}`);
     return 1;
   }
   if (error instanceof UserError) {
-    console.error(`error: ${error.message}`);
+    say(`error: ${error.message}`);
     return 1;
   }
-  console.error(error);
+  say(Bun.inspect(error));
   return 1;
 }

@@ -2,7 +2,7 @@
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { PrivateApt } from "./apt.ts";
-import { UserError } from "./errors.ts";
+import { Interrupted, UserError } from "./errors.ts";
 import { compileExecutable, executableIsCurrent } from "./executable.ts";
 import { fetchGuest, guestTitle, hasGuest } from "./guest-files.ts";
 import { withLock } from "./lock.ts";
@@ -66,13 +66,13 @@ export async function prepare(
     for (const [index, step] of steps.entries()) {
       if (await step.upToDate()) continue;
       throwIfInterrupted();
-      await perform(step, new StepProgress(index + 1, steps.length, step.title, out), paths);
+      await perform(step, new StepProgress(index + 1, steps.length, step.title, out), paths, out);
     }
   });
   return paths;
 }
 
-async function perform(step: Step, progress: StepProgress, paths: Paths): Promise<void> {
+async function perform(step: Step, progress: StepProgress, paths: Paths, out: Output): Promise<void> {
   const log = join(paths.build, "logs", `${step.name}.log`);
   startLog(log);
   progress.start();
@@ -80,6 +80,7 @@ async function perform(step: Step, progress: StepProgress, paths: Paths): Promis
     await step.run(log, progress);
   } catch (error) {
     progress.fail();
+    if (error instanceof Interrupted) out.write("the next run goes on from here\n");
     throw error;
   }
   progress.finish();

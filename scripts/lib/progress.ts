@@ -105,7 +105,7 @@ export class StepProgress {
   private show(): void {
     this.shownAt = Date.now();
     const line = progressLine(this.state, this.shownAt);
-    if (this.out.isTTY) this.out.write(`\r${line.slice(0, (this.out.columns ?? 80) - 1)}\x1b[K`);
+    if (this.out.isTTY) this.out.write(`\r${line.slice(0, (this.out.columns || 80) - 1)}\x1b[K`);
     else this.out.write(`${line}\n`);
   }
 }
