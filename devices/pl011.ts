@@ -23,7 +23,15 @@ import {
 } from "qemu-script";
 
 /** Flag register, 3.3.3. */
-const FR = { CTS: 1 << 0, DSR: 1 << 1, DCD: 1 << 2, RXFE: 1 << 4, RXFF: 1 << 6, TXFE: 1 << 7, RI: 1 << 8 } as const;
+const FR = {
+  CTS: 1 << 0,
+  DSR: 1 << 1,
+  DCD: 1 << 2,
+  RXFE: 1 << 4,
+  RXFF: 1 << 6,
+  TXFE: 1 << 7,
+  RI: 1 << 8,
+} as const;
 
 /** Line control register, 3.3.7. */
 const LCR_H = { BRK: 1 << 0, FEN: 1 << 4 } as const;
@@ -44,7 +52,15 @@ const CR = {
 const DMACR = { RXDMAE: 1 << 0, TXDMAE: 1 << 1 } as const;
 
 /** Interrupts, as in IMSC, RIS, MIS and ICR, 3.3.10. */
-const INT = { RI: 1 << 0, CTS: 1 << 1, DCD: 1 << 2, DSR: 1 << 3, RX: 1 << 4, TX: 1 << 5, RT: 1 << 6 } as const;
+const INT = {
+  RI: 1 << 0,
+  CTS: 1 << 1,
+  DCD: 1 << 2,
+  DSR: 1 << 3,
+  RX: 1 << 4,
+  TX: 1 << 5,
+  RT: 1 << 6,
+} as const;
 const INT_MODEM = INT.RI | INT.CTS | INT.DCD | INT.DSR;
 const INT_ERROR = 0xf << 7;
 
@@ -64,44 +80,47 @@ const DR_BE = 1 << 10;
 
 const FIFO_DEPTH = 16;
 
-export default class PL011 extends SysBusDevice.with({
-  type: "pl011-ts",
-  description: "ARM PrimeCell UART (PL011), in TypeScript",
-  properties: {
-    chardev: chardev({ description: "the other end of the serial line" }),
-    migrateClk: bool({ default: true }),
-  },
-  irqs: ["UARTINTR", "UARTRXINTR", "UARTTXINTR", "UARTRTINTR", "UARTMSINTR", "UARTEINTR"],
-  clocks: ["clk"],
-  regions: { regs: { name: "pl011", size: 0x1000 } },
-  migration: { name: "pl011", version: 2 },
-  state: {
-    readBuffer: unused(4),
-    flags: u32(FR.TXFE | FR.RXFE),
-    lcr: u32(0),
-    rsr: u32(0),
-    cr: u32(CR.TXE | CR.RXE),
-    dmacr: u32(0),
-    intEnabled: u32(0),
-    intLevel: u32(0),
-    fifo: u32.array(FIFO_DEPTH),
-    ilpr: u32(0),
-    ibrd: u32(0),
-    fbrd: u32(0),
-    ifls: u32(0x12),
-    readPos: i32(0),
-    readCount: i32(0),
-    readTrigger: i32(1),
-  },
-  deviceTree: {
-    node: "pl011",
-    compatible: ["arm,pl011", "arm,primecell"],
-    clocks: { uartclk: "/apb-pclk", apb_pclk: "/apb-pclk" },
-    alias: "serial",
-  },
-}) implements CharReceiver, PostLoad {
+export default class PL011
+  extends SysBusDevice.with({
+    type: "pl011-ts",
+    description: "ARM PrimeCell UART (PL011), in TypeScript",
+    properties: {
+      chardev: chardev({ description: "the other end of the serial line" }),
+      migrateClk: bool({ default: true }),
+    },
+    irqs: ["UARTINTR", "UARTRXINTR", "UARTTXINTR", "UARTRTINTR", "UARTMSINTR", "UARTEINTR"],
+    clocks: ["clk"],
+    regions: { regs: { name: "pl011", size: 0x1000 } },
+    migration: { name: "pl011", version: 2 },
+    state: {
+      readBuffer: unused(4),
+      flags: u32(FR.TXFE | FR.RXFE),
+      lcr: u32(0),
+      rsr: u32(0),
+      cr: u32(CR.TXE | CR.RXE),
+      dmacr: u32(0),
+      intEnabled: u32(0),
+      intLevel: u32(0),
+      fifo: u32.array(FIFO_DEPTH),
+      ilpr: u32(0),
+      ibrd: u32(0),
+      fbrd: u32(0),
+      ifls: u32(0x12),
+      readPos: i32(0),
+      readCount: i32(0),
+      readTrigger: i32(1),
+    },
+    deviceTree: {
+      node: "pl011",
+      compatible: ["arm,pl011", "arm,primecell"],
+      clocks: { uartclk: "/apb-pclk", apb_pclk: "/apb-pclk" },
+      alias: "serial",
+    },
+  })
+  implements CharReceiver, PostLoad
+{
   static {
-    registers(this, "regs", {
+    registers(PL011, "regs", {
       DR: { at: 0x000, doc: "Data", read: "readData", write: "writeData" },
       RSR: { at: 0x004, doc: "Receive status, error clear", field: "rsr", write: "clearErrors" },
       FR: { at: 0x018, doc: "Flags", field: "flags", ignoresWrites: true },
@@ -114,7 +133,14 @@ export default class PL011 extends SysBusDevice.with({
       IMSC: { at: 0x038, doc: "Interrupt mask", field: "intEnabled", changed: "update" },
       RIS: { at: 0x03c, doc: "Raw interrupts", field: "intLevel", mode: "ro" },
       MIS: { at: 0x040, doc: "Masked interrupts", field: "activeInterrupts", mode: "ro" },
-      ICR: { at: 0x044, doc: "Interrupt clear", field: "intLevel", mode: "w1c", writeOnly: true, changed: "update" },
+      ICR: {
+        at: 0x044,
+        doc: "Interrupt clear",
+        field: "intLevel",
+        mode: "w1c",
+        writeOnly: true,
+        changed: "update",
+      },
       DMACR: { at: 0x048, doc: "DMA control", field: "dmacr", changed: "refuseDma" },
       ID: { at: 0xfe0, doc: "Identification", values: [0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1] },
     });

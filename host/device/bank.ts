@@ -63,7 +63,7 @@ const TABLES = new WeakMap<object, Map<string, Table>>();
 
 /**
  * Declares the registers of a region, one 32-bit register a word. Call it in a static block of the class:
- * `static { registers(this, "regs", { ... }); }`.
+ * `static { registers(MyDevice, "regs", { ... }); }`.
  *
  * @throws DeclarationError for a register that overlaps another, leaves the region, is misaligned, or names what the
  * class does not have.
@@ -150,7 +150,13 @@ function checkNames(cls: DeviceClass, register: Register<object>, fail: (reason:
   if (field !== undefined && !(field in prototype)) {
     fail(`field: ${cls.name} has no ${field}`);
   }
-  if (field === undefined && !register.read && !register.write && !register.values && !register.ignoresWrites) {
+  if (
+    field === undefined &&
+    !register.read &&
+    !register.write &&
+    !register.values &&
+    !register.ignoresWrites
+  ) {
     fail("nothing says what it does: give it field, read, write, values or ignoresWrites");
   }
 }

@@ -110,7 +110,9 @@ export function describe(cls: DeviceClass & { readonly parent?: string }): strin
     ),
     irqs: spec.irqs?.length ?? 0,
     clocks: spec.clocks ?? [],
-    regions: Object.entries(spec.regions ?? {}).map(([key, region]) => describeRegion(key, region, spec.type)),
+    regions: Object.entries(spec.regions ?? {}).map(([key, region]) =>
+      describeRegion(key, region, spec.type),
+    ),
     state: describeState(cls),
     reset: resets(cls),
     ...(spec.deviceTree ? { "device-tree": describeDeviceTree(spec.deviceTree, cls) } : {}),

@@ -24,7 +24,9 @@ export function make<T extends Device>(cls: new () => T, parts: Making): T {
 export abstract class Device {
   constructor() {
     if (making === undefined) {
-      throw new TypeError(`${new.target.name} cannot be made by a script: QEMU makes it, by -device or a board`);
+      throw new TypeError(
+        `${new.target.name} cannot be made by a script: QEMU makes it, by -device or a board`,
+      );
     }
     Object.defineProperties(this, making.own);
     making = undefined;

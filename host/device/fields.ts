@@ -89,9 +89,7 @@ function scalar<V extends number | bigint | boolean, A>(
 ): ScalarOrProperty<V, A> {
   const field = { is: "field", kind, bytes, count: 0 } as const;
   const declare = (argument: V | PropertyOptions<V>) =>
-    typeof argument === "object"
-      ? property(kind as PropertyKind, argument)
-      : { ...field, reset: argument };
+    typeof argument === "object" ? property(kind as PropertyKind, argument) : { ...field, reset: argument };
   const array = (count: number): Field<A> => {
     if (!Number.isInteger(count) || count < 1) {
       throw new RangeError(`an array of ${count} elements cannot be declared`);

@@ -8,10 +8,16 @@ export interface RegionSpec {
   readonly name?: string;
   /** Bytes. */
   readonly size: number;
+  /** What the guest reads when a handler throws or is cut short; 0 if absent. */
+  readonly errorValue?: number;
   /** Byte order of the registers; little if absent. */
   readonly endian?: "little" | "big";
   /** Sizes that the guest may use, in bytes; 1 to 8 if absent. */
-  readonly valid?: { readonly min?: 1 | 2 | 4 | 8; readonly max?: 1 | 2 | 4 | 8; readonly unaligned?: boolean };
+  readonly valid?: {
+    readonly min?: 1 | 2 | 4 | 8;
+    readonly max?: 1 | 2 | 4 | 8;
+    readonly unaligned?: boolean;
+  };
   /** Sizes that the handlers see; QEMU splits or widens others. 4 if absent. */
   readonly handled?: { readonly min?: 1 | 2 | 4; readonly max?: 1 | 2 | 4 };
 }

@@ -3,7 +3,7 @@
  * unless a handler is asynchronous or throws.
  */
 
-import { FIBER_FRAME, FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
+import { FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { type Instance, type Port, ports } from "./instances.ts";
@@ -21,7 +21,7 @@ const hex = (value: number) => `0x${value.toString(16)}`;
 function fail(port: Port, at: number, error: unknown): number {
   const verb = words[at + FRAME.kind] === KIND.READ ? "read" : "write";
   report(error, `${verb} of ${port.owner.cls.spec.type} at ${hex(words[at + FRAME.offset]!)}`);
-  return 0;
+  return port.errorValue;
 }
 
 /** Does the access on behalf of a frame; may return a promise, from an asynchronous handler. */
@@ -39,8 +39,13 @@ function perform(port: Port, at: number): unknown {
 /** After any code of the device ran: how much can it receive now? */
 export function updateRoom(owner: Instance): void {
   const { receiver } = owner;
-  if (receiver !== undefined) {
+  if (receiver === undefined) {
+    return;
+  }
+  try {
     receiver.offer(owner.device.room! | 0);
+  } catch (error) {
+    report(error, `room of ${owner.cls.spec.type}`);
   }
 }
 
@@ -86,7 +91,7 @@ export function serveAccess(frame: number): void {
 export function serveNestedAccess(frame: number): void {
   const at = base(frame);
   const owner = ports[words[at + FRAME.target]!]?.owner;
-  if (owner !== undefined && (chain.indexOf(owner) >= 0 && chain.indexOf(owner) < depth)) {
+  if (owner !== undefined && isActive(owner)) {
     report(new Error(`${owner.cls.spec.type} accesses itself`), "access from its own handler");
     words[at + FRAME.value] = 0;
     words[at + FRAME.result] = MEMTX.ACCESS_ERROR;
@@ -104,7 +109,7 @@ export function serveNestedAccess(frame: number): void {
 }
 
 /** Is a handler of the device below on the stack? */
-export function isActive(owner: Instance): boolean {
+function isActive(owner: Instance): boolean {
   const place = chain.indexOf(owner);
   return place >= 0 && place < depth;
 }
@@ -161,17 +166,13 @@ function finish(frame: number): void {
 
 /** Ends asynchronous accesses whose vCPU must not wait any longer; call it now and then. */
 export function endAborted(): void {
+  if (waiting.size === 0) {
+    return;
+  }
   for (const entry of waiting.values()) {
     if (words[base(entry.frame) + FRAME.abort] === 1) {
       words[base(entry.frame) + FRAME.abort] = 2;
-      setTimeout(() => settle(entry, 0), GRACE);
+      setTimeout(() => settle(entry, entry.port.errorValue), GRACE);
     }
   }
 }
-
-/** Is any access waiting for a promise? */
-export function anyWaiting(): boolean {
-  return waiting.size > 0;
-}
-
-export { FIBER_FRAME };

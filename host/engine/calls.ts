@@ -51,7 +51,10 @@ function configValue(instance: Pointer, key: string, property: Property, chardev
 function clockGetters(instance: Pointer, spec: DeviceSpec): object {
   const clocks = {};
   for (const [index, name] of (spec.clocks ?? []).entries()) {
-    Object.defineProperty(clocks, name, { enumerable: true, get: () => qemu.script_clock_hz(instance, index) });
+    Object.defineProperty(clocks, name, {
+      enumerable: true,
+      get: () => qemu.script_clock_hz(instance, index),
+    });
   }
   return Object.freeze(clocks);
 }
@@ -79,8 +82,9 @@ function realize(frame: number): void {
   const receiver = typeof device.receive === "function" ? chardevs[0] : undefined;
   const instance: Instance = { id, pointer, cls, device, receiver, block, slots, queue: undefined };
   instances[id] = instance;
+  const regions = Object.values(spec.regions ?? {});
   for (const [index, bank] of banks.entries()) {
-    ports[slots[index]!] = { owner: instance, device, bank };
+    ports[slots[index]!] = { owner: instance, device, bank, errorValue: regions[index]!.errorValue ?? 0 };
   }
   updateRoom(instance);
 }
@@ -110,7 +114,8 @@ function act(instance: Instance, frame: number): void {
   const at = base(frame);
   switch (words[at + FRAME.kind]) {
     case KIND.UNREALIZE:
-      return unrealize(instance);
+      unrealize(instance);
+      return;
     case KIND.RESET:
       resetFields(device[VIEWS], cls.layout);
       device.reset?.();
@@ -122,7 +127,8 @@ function act(instance: Instance, frame: number): void {
       device.postLoad?.(words[at + FRAME.value]!);
       return;
     case KIND.RECEIVE:
-      return receive(instance, frame);
+      receive(instance, frame);
+      return;
     case KIND.CHR_EVENT:
       if (words[at + FRAME.value] === CHR_EVENT.BREAK) {
         device.receiveBreak?.();

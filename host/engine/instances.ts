@@ -23,6 +23,8 @@ export interface Port {
   readonly owner: Instance;
   readonly device: ScriptedDevice;
   readonly bank: Bank;
+  /** What the guest reads when the handler fails. */
+  readonly errorValue: number;
 }
 
 /** One device, from realize to unrealize. */

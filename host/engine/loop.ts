@@ -3,13 +3,12 @@
  * event loop turn. See docs/architecture.md for the threads and docs there for who holds the BQL when.
  */
 
-import { FIBER_FRAME, FRAME, POST_FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
+import { FIBER_FRAME, FRAME, KIND, POST_FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
 import { doorbell, nested } from "../native/callbacks.ts";
 import { qemu, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { base, endAborted, serveAccess, serveNestedAccess } from "./access.ts";
 import { serveCall } from "./calls.ts";
-import { KIND } from "../native/abi.ts";
 
 const NO_TIMEOUT = 0xffffffff;
 
@@ -26,7 +25,8 @@ function serveOthers(): void {
 /** The vCPU waits for an answer: an access almost always. */
 function serveVcpu(): void {
   if (words[SHARED.posts] !== 0) {
-    servePosts();
+    // What came in before this access counts before it.
+    serveOthers();
   }
   const kind = words[base(FIBER_FRAME) + FRAME.kind];
   if (kind === KIND.READ || kind === KIND.WRITE) {
@@ -34,11 +34,6 @@ function serveVcpu(): void {
   } else {
     serveCall(FIBER_FRAME);
   }
-}
-
-/** What came in before this access counts before it. */
-function servePosts(): void {
-  serveOthers();
 }
 
 /** Runs the vCPU until it has no need of a script. */
@@ -84,18 +79,29 @@ function armTimeout(): void {
   }
 }
 
-/** Runs until the event loop is due or everything sleeps. */
+/** Runs until the event loop is due or everything sleeps; goes on whatever is thrown. */
 function pump(): void {
+  try {
+    pumpOnce();
+  } catch (error) {
+    report(error, "script engine");
+    turnEventLoop();
+  }
+}
+
+function pumpOnce(): void {
   for (;;) {
     serveOthers();
-    endAborted();
     const why = runVcpu();
     serveOthers();
+    endAborted();
     if (words[SHARED.tick] !== 0) {
-      return turnEventLoop();
+      turnEventLoop();
+      return;
     }
     if (why === RUN.IDLE && qemu.script_arm() !== 0) {
-      return armTimeout();
+      armTimeout();
+      return;
     }
   }
 }

@@ -23,9 +23,7 @@ function pointerOf(callback: JSCallback): Pointer {
 
 /** Callable from any thread; `fn` runs later, on the event loop. */
 export function doorbell(fn: () => void, failed: (error: unknown) => void): Pointer {
-  return pointerOf(
-    new JSCallback(guarded(fn, failed), { args: [], returns: "void", threadsafe: true }),
-  );
+  return pointerOf(new JSCallback(guarded(fn, failed), { args: [], returns: "void", threadsafe: true }));
 }
 
 /** Callable from the JavaScript thread's own stack only; `fn` runs at once. */

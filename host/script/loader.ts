@@ -19,7 +19,7 @@ function register(cls: DeviceClass & { readonly parent: string }): void {
     const table = tableOf(cls, region);
     if (table === undefined) {
       throw new DeclarationError(
-        `${spec.type}: region ${region} has no registers: declare them with registers(this, "${region}", ...)`,
+        `${spec.type}: region ${region} has no registers: declare them with registers(${cls.name}, "${region}", ...)`,
       );
     }
     return compile(cls, region, table);
@@ -60,7 +60,9 @@ export async function load(path: string): Promise<string> {
       throw new Error(`${path}: no default export: export the device class with \`export default class\``);
     }
     if (!isDeviceClass(main)) {
-      throw new Error(`${path}: the default export is no device: it must be a class that extends SysBusDevice.with(...)`);
+      throw new Error(
+        `${path}: the default export is no device: it must be a class that extends SysBusDevice.with(...)`,
+      );
     }
     for (const value of new Set([main, ...Object.values(exported)])) {
       if (isDeviceClass(value)) {

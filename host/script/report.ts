@@ -3,7 +3,7 @@
  * frames of the stack. Everything goes to stderr; stdout is QEMU's.
  */
 
-import { writeSync } from "node:fs";
+import { existsSync, writeSync } from "node:fs";
 
 /** Thrown by process.exit() so that the script stops there; reported to nobody. */
 export class ExitRequest extends Error {}
@@ -25,8 +25,12 @@ interface Site {
   readonly column: number;
 }
 
+/** In the compiled program, the host's own files have names that lead nowhere. */
 function isHost(frame: string): boolean {
-  return frame.includes("/$bunfs/") || frame.includes(`${HOST}/`) || !/:\d+:\d+\)?$/.test(frame);
+  const file = frame.match(/\(?((?:\/|file:)[^()]*):\d+:\d+\)?$/)?.[1];
+  return (
+    file === undefined || file.startsWith("/$bunfs/") || file.startsWith(`${HOST}/`) || !existsSync(file)
+  );
 }
 
 /** Lines of the stack that are the script's. */
@@ -55,19 +59,18 @@ function messageOf(error: unknown): string {
     : `${error.name}: ${error.message}`;
 }
 
-/** One line: where and what. */
+/** One line: where and what; of several build errors, the first. */
 export function oneLine(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    return oneLine(error.errors[0]);
+  }
   const site = siteOf(error);
   const message = messageOf(error).split("\n")[0]!;
   return site ? `${site.file}:${site.line}:${site.column}: ${message}` : message;
 }
 
+/** How many errors came from each place. */
 const counts = new Map<string, number>();
-
-/** How many errors were thrown at the place where this one was. */
-export function countOf(error: unknown): number {
-  return counts.get(oneLine(error)) ?? 0;
-}
 
 /**
  * Prints an error the first time it comes from its place; counts it always.

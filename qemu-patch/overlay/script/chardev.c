@@ -170,7 +170,7 @@ static void write_or_keep(ScriptChardev *chr, const uint8_t *buf, size_t len)
 {
     int n = 0;
 
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
     if (!chr->instance->live || !qemu_chr_fe_backend_connected(chr->be)) {
         return;
     }
@@ -211,7 +211,7 @@ void script_chardev_write(void *chardev, const void *bytes, uint64_t length)
 int32_t script_chardev_connected(void *chardev)
 {
     ScriptChardev *chr = chardev;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     return qemu_chr_fe_backend_connected(chr->be);
 }
@@ -226,7 +226,7 @@ int32_t script_chardev_room(void *chardev)
 void script_chardev_accept(void *chardev)
 {
     ScriptChardev *chr = chardev;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     qemu_chr_fe_accept_input(chr->be);
 }
@@ -235,7 +235,7 @@ int32_t script_chardev_break(void *chardev, uint32_t on)
 {
     ScriptChardev *chr = chardev;
     int value = on;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     return qemu_chr_fe_ioctl(chr->be, CHR_IOCTL_SERIAL_SET_BREAK, &value);
 }

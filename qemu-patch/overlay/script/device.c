@@ -313,7 +313,7 @@ const char *script_instance_property(void *opaque, const char *name)
 {
     static char *text;
     ScriptInstance *instance = opaque;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     g_free(text);
     text = object_property_print(OBJECT(instance->dev), name, false, NULL);
@@ -332,7 +332,7 @@ const char *script_instance_path(void *opaque)
 {
     static char *path;
     ScriptInstance *instance = opaque;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     g_free(path);
     path = object_get_canonical_path(OBJECT(instance->dev));
@@ -342,7 +342,7 @@ const char *script_instance_path(void *opaque)
 void script_irq_set(void *opaque, uint32_t line, uint32_t level)
 {
     ScriptInstance *instance = opaque;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     if (instance->live) {
         qemu_set_irq(instance->irqs[line], level);
@@ -353,7 +353,7 @@ void script_irq_drive(void *opaque, uint32_t levels)
 {
     ScriptInstance *instance = opaque;
     uint32_t i, n = instance->type->decl->irqs;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     if (!instance->live) {
         return;
@@ -366,7 +366,7 @@ void script_irq_drive(void *opaque, uint32_t levels)
 double script_clock_hz(void *opaque, uint32_t index)
 {
     ScriptInstance *instance = opaque;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     return clock_get_hz(instance->clocks[index].clock);
 }

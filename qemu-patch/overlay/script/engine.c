@@ -30,6 +30,9 @@
 #include "engine.h"
 #include "fiber.h"
 
+/* A signal that neither QEMU nor the JavaScript runtime uses */
+#define SCRIPT_SIG_LEND (SIGRTMIN + 5)
+
 QEMU_BUILD_BUG_ON(sizeof(ScriptFrame) != 64);
 
 /* What C keeps of a frame; the script sees the rest */
@@ -77,7 +80,12 @@ static bool yield_wanted;
 /* The call that the engine took from script_next() and serves */
 static ScriptFrame *served;
 static bool next_took_bql;
-static bool waits_for_bql;
+
+/* Is the engine's thread in JavaScript, as opposed to C that it called? */
+static bool in_script;
+/* The watchdog had the BQL released under a script */
+static bool bql_lent;
+static pthread_t engine_thread;
 
 /* The condition that the vCPU waits for while it is off its thread */
 static QemuCond *parked_on;
@@ -85,6 +93,56 @@ static QemuCond *parked_on;
 static bool vcpu_woken;
 /* The engine is about to sleep in its event loop, or does */
 static bool engine_armed;
+
+/* --- between JavaScript and C -------------------------------------------- */
+
+static inline void enter_c(void)
+{
+    qatomic_set(&in_script, false);
+    if (unlikely(bql_lent)) {
+        bql_lent = false;
+        bql_lock();
+    }
+}
+
+static inline void leave_c(void)
+{
+    qatomic_set(&in_script, true);
+}
+
+ScriptApiGuard script_api_enter(void)
+{
+    ScriptApiGuard guard = { };
+
+    enter_c();
+    if (!bql_locked()) {
+        bql_lock();
+        guard.took_bql = true;
+    }
+    return guard;
+}
+
+void script_api_leave(ScriptApiGuard *guard)
+{
+    if (guard->took_bql) {
+        bql_unlock();
+    }
+    leave_c();
+}
+
+/* On the engine's thread, in the middle of JavaScript or between two tasks */
+static void lend_bql_handler(int signal)
+{
+    if (in_script && bql_locked()) {
+        bql_lent = true;
+        bql_unlock();
+    }
+}
+
+void script_lend_bql(void)
+{
+    pthread_kill(engine_thread, SCRIPT_SIG_LEND);
+}
 
 /* --- waking the engine -------------------------------------------------- */
 
@@ -191,25 +249,38 @@ static void vcpu_start(void)
     script_fiber_init(&fiber, fiber_main, vcpu);
 }
 
+/* Returns: why the vCPU cannot run now, or 0 */
+static int prepare_run(void)
+{
+    if (!qatomic_read(&vcpu)) {
+        return SCRIPT_RUN_IDLE;
+    }
+    if (unlikely(!vcpu_started)) {
+        vcpu_start();
+    }
+    qatomic_set(&vcpu_woken, false);
+    smp_mb();
+    if (qatomic_read(&script_state.calls) ||
+        qatomic_read(&script_state.posts)) {
+        qatomic_set(&vcpu_woken, true);
+        return SCRIPT_RUN_YIELD;
+    }
+    if (!qatomic_read(&script_ticker_awake)) {
+        script_ticker_wake();
+    }
+    return 0;
+}
+
 int32_t script_run(void)
 {
     run_count++;
+    enter_c();
     if (run_reason != SCRIPT_RUN_REQUEST) {
-        if (!qatomic_read(&vcpu)) {
-            return SCRIPT_RUN_IDLE;
-        }
-        if (unlikely(!vcpu_started)) {
-            vcpu_start();
-        }
-        qatomic_set(&vcpu_woken, false);
-        smp_mb();
-        if (qatomic_read(&script_state.calls) ||
-            qatomic_read(&script_state.posts)) {
-            qatomic_set(&vcpu_woken, true);
-            return SCRIPT_RUN_YIELD;
-        }
-        if (!qatomic_read(&script_ticker_awake)) {
-            script_ticker_wake();
+        int reason = prepare_run();
+
+        if (reason) {
+            leave_c();
+            return reason;
         }
     }
     qatomic_set(&vcpu_running, true);
@@ -217,6 +288,7 @@ int32_t script_run(void)
     script_fiber_switch(&fiber);
     script_on_fiber = false;
     qatomic_set(&vcpu_running, false);
+    leave_c();
     return run_reason;
 }
 
@@ -271,7 +343,7 @@ bool script_engine_asleep(void)
 
 bool script_engine_in_c(void)
 {
-    return qatomic_read(&waits_for_bql);
+    return !qatomic_read(&in_script);
 }
 
 ScriptFrame *script_served_frame(void)
@@ -392,7 +464,9 @@ void script_frame_call(ScriptFrame *frame)
     if (script_on_fiber) {
         script_ask_fiber();
     } else if (script_thread) {
+        leave_c();
         dispatch_nested(frame_index(frame));
+        enter_c();
     } else {
         call_and_wait(frame);
     }
@@ -474,14 +548,12 @@ static int32_t take_post(void)
     return SCRIPT_POST_FRAME;
 }
 
-int32_t script_next(void)
+static int32_t next_frame(void)
 {
     if (qatomic_read(&script_state.posts) ||
         qatomic_read(&script_state.calls)) {
         if (!bql_locked()) {
-            qatomic_set(&waits_for_bql, true);
             bql_lock();
-            qatomic_set(&waits_for_bql, false);
             next_took_bql = true;
         }
         if (!QSIMPLEQ_EMPTY(&posted)) {
@@ -504,9 +576,19 @@ int32_t script_next(void)
     return -1;
 }
 
+int32_t script_next(void)
+{
+    int32_t frame;
+
+    enter_c();
+    frame = next_frame();
+    leave_c();
+    return frame;
+}
+
 void script_done(uint32_t index)
 {
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     qatomic_store_release(&script_state.frames[index].status, SCRIPT_DONE);
     if (callers[index].cond) {
@@ -528,6 +610,11 @@ void script_set_error(uint32_t index, const char *message)
 
 void script_engine_init(void *doorbell, void *dispatch)
 {
+    struct sigaction action = { .sa_handler = lend_bql_handler,
+                                .sa_flags = SA_RESTART };
+
+    engine_thread = pthread_self();
+    sigaction(SCRIPT_SIG_LEND, &action, NULL);
     ring_doorbell = doorbell;
     dispatch_nested = dispatch;
     script_thread = true;

@@ -22,6 +22,31 @@ extern __thread bool script_thread;
 /* Is there an engine in this process at all? */
 extern bool script_engine_present;
 
+/*
+ * Every function that a script's code calls has this for its scope: it holds
+ * the BQL, and is known to be in C, where the watchdog must not take the BQL
+ * away.
+ */
+typedef struct ScriptApiGuard {
+    bool took_bql;
+} ScriptApiGuard;
+
+ScriptApiGuard script_api_enter(void);
+void script_api_leave(ScriptApiGuard *guard);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ScriptApiGuard, script_api_leave)
+
+#define SCRIPT_API_GUARD() \
+    g_auto(ScriptApiGuard) script_api_guard G_GNUC_UNUSED = script_api_enter()
+
+/**
+ * script_lend_bql:
+ *
+ * Called by the watchdog when a script does not come back: has the engine's
+ * thread release the BQL, if it holds it, until that script next calls C.
+ */
+void script_lend_bql(void);
+
 void script_engine_init(void *doorbell, void *dispatch);
 
 /**

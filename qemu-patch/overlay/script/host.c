@@ -126,7 +126,7 @@ void script_log(uint32_t mask, const char *line)
 
 void script_request_shutdown(uint32_t status)
 {
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     qemu_system_shutdown_request_with_code(SHUTDOWN_CAUSE_HOST_QMP_QUIT,
                                            status);
@@ -134,7 +134,7 @@ void script_request_shutdown(uint32_t status)
 
 void script_request_reset(void)
 {
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     qemu_system_reset_request(SHUTDOWN_CAUSE_HOST_QMP_SYSTEM_RESET);
 }

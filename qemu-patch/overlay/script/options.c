@@ -67,6 +67,10 @@ static const char *load(const char *path, Error **errp)
         error_setg_errno(errp, errno, "%s", path);
         return NULL;
     }
+    if (g_file_test(real, G_FILE_TEST_IS_DIR)) {
+        error_setg(errp, "%s: Is a directory", path);
+        return NULL;
+    }
     if (!loaded) {
         loaded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     }
@@ -86,17 +90,11 @@ const char *script_resolve_driver(const char *driver, const char *path,
     if (strcmp(driver, TYPE_SCRIPT_SUGAR)) {
         return driver;
     }
-    if (!path) {
+    if (!path || !*path) {
         error_setg(errp, "'script' needs path=FILE, the script to load");
         return NULL;
     }
     return load(path, errp);
-}
-
-static void die(const char *option, const char *optarg, Error *err)
-{
-    error_reportf_err(err, "-%s %s: ", option, optarg);
-    exit(1);
 }
 
 static bool replace_type(const char *replaced, const char *type, Error **errp)
@@ -127,13 +125,15 @@ static void script_option(const char *optarg)
     QemuOpts *opts = qemu_opts_parse(&script_opts, optarg, true, &err);
 
     if (!opts) {
-        die("script", optarg, err);
+        error_report_err(err);
+        exit(1);
     }
     path = qemu_opt_get(opts, "path");
     replaces = qemu_opt_get(opts, "replaces");
     type = script_resolve_driver(TYPE_SCRIPT_SUGAR, path, &err);
     if (!type || (replaces && !replace_type(replaces, type, &err))) {
-        die("script", optarg, err);
+        error_report_err(err);
+        exit(1);
     }
     qemu_opts_del(opts);
 }
@@ -179,7 +179,8 @@ static void device_option(const char *optarg)
 
     /* Without a path, -device itself complains */
     if (path && !script_resolve_driver(TYPE_SCRIPT_SUGAR, path, &err)) {
-        die("device", optarg, err);
+        error_report_err(err);
+        exit(1);
     }
 }
 
@@ -190,7 +191,7 @@ void script_early_option(const char *name, const char *optarg)
     } else if (!strcmp(name, "device")) {
         device_option(optarg);
     } else if (!strcmp(name, "daemonize") && script_engine_present) {
-        error_report("-daemonize cannot be used: the process has threads of "
+        error_report("cannot be used: the process has threads of "
                      "the script engine, which a fork would lose; use "
                      "systemd-run, setsid or nohup instead");
         exit(1);

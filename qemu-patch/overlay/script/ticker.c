@@ -36,6 +36,7 @@ static void report_stuck(void)
     g_autofree char *what = script_describe_frame(script_served_frame());
 
     error_report("script: %s has not returned for 1 s", what);
+    script_lend_bql();
 }
 
 /*

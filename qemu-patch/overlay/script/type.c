@@ -261,7 +261,7 @@ const char *script_register_type(const char *json, const void *initial_state)
     Error *err = NULL;
     ScriptType *decl = NULL;
     QObject *obj;
-    BQL_LOCK_GUARD();
+    SCRIPT_API_GUARD();
 
     g_clear_pointer(&message, g_free);
     obj = qobject_from_json(json, &err);

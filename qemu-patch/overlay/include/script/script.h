@@ -10,6 +10,9 @@
 #include "qemu/thread.h"
 #include "qemu/typedefs.h"
 
+struct PlatformBusDevice;
+struct SysBusDevice;
+
 /* Interface of every scripted device type */
 #define TYPE_SCRIPT_DEVICE "script-device"
 
