@@ -148,6 +148,7 @@ void script_lend_bql(void)
 
 static bool rouse_sleeping_engine(void)
 {
+    /* What the engine is to find is written before its flag is read */
     smp_mb();
     if (!qatomic_xchg(&engine_armed, false)) {
         return false;
@@ -164,6 +165,7 @@ static void ask_for_engine(void)
 {
     if (!rouse_sleeping_engine() && vcpu) {
         qatomic_set(&yield_wanted, true);
+        /* The vCPU, kicked, finds the wish */
         smp_mb();
         cpus_get_accel()->kick_vcpu_thread(vcpu);
     }
@@ -184,6 +186,7 @@ static void fiber_unpark(QemuCond *cond)
 int32_t script_arm(void)
 {
     qatomic_set(&engine_armed, true);
+    /* Pairs with the one in rouse_sleeping_engine() */
     smp_mb();
     if (qatomic_read(&vcpu_woken) || qatomic_read(&script_state.calls) ||
         qatomic_read(&script_state.posts)) {
@@ -233,8 +236,7 @@ bool script_vcpu_adopt(void *(*fn)(void *), CPUState *cpu)
         return false;
     }
     vcpu_fn = fn;
-    smp_wmb();
-    qatomic_set(&vcpu, cpu);
+    qatomic_store_release(&vcpu, cpu);
     qatomic_set(&vcpu_woken, true);
     rouse_sleeping_engine();
     return true;
@@ -252,13 +254,14 @@ static void vcpu_start(void)
 /* Returns: why the vCPU cannot run now, or 0 */
 static int prepare_run(void)
 {
-    if (!qatomic_read(&vcpu)) {
+    if (!qatomic_load_acquire(&vcpu)) {
         return SCRIPT_RUN_IDLE;
     }
     if (unlikely(!vcpu_started)) {
         vcpu_start();
     }
     qatomic_set(&vcpu_woken, false);
+    /* A call queued from here on kicks the vCPU; one queued before is seen */
     smp_mb();
     if (qatomic_read(&script_state.calls) ||
         qatomic_read(&script_state.posts)) {
@@ -317,6 +320,7 @@ static bool fiber_park(QemuCond *cond, QemuMutex *mutex, int ms,
     start = ms < 0 ? 0 : g_get_monotonic_time();
     script_state.timeout = ms < 0 ? UINT32_MAX : ms;
     qatomic_set(&parked_on, cond);
+    /* Who signals after the mutex is free sees that the vCPU waits */
     smp_mb();
     if (is_bql) {
         bql_unlock();
@@ -373,6 +377,7 @@ void script_tick(void)
 {
     qatomic_set(&script_state.tick, 1);
     qatomic_set(&yield_wanted, true);
+    /* The vCPU, kicked, finds the wish */
     smp_mb();
     cpus_get_accel()->kick_vcpu_thread(vcpu);
 }

@@ -22,7 +22,6 @@
  * The System V ABI keeps rbx, rbp, r12-r15 and the control parts of mxcsr and
  * the x87 control word over a call; all else is the caller's to save.
  */
-void script_fiber_swap(void **save_sp, void *load_sp);
 asm(".text\n"
     ".p2align 4\n"
     ".globl script_fiber_swap\n"
@@ -58,8 +57,6 @@ asm(".text\n"
     "    callq *%r13\n"
     "    ud2\n"
     ".size script_fiber_entry, . - script_fiber_entry\n");
-
-extern void script_fiber_entry(void);
 
 static void *fiber_prepare(uint8_t *top, ScriptFiber *fiber)
 {

@@ -8,7 +8,7 @@
 #define SCRIPT_FIBER_H
 
 typedef struct ScriptFiber {
-    void *sp;        /* of the fiber while it is left, of the thread otherwise */
+    void *sp;        /* of the side that is not running */
     void *stack;
     void (*fn)(void *arg);
     void *arg;
@@ -29,5 +29,9 @@ void script_fiber_init(ScriptFiber *fiber, void (*fn)(void *arg), void *arg);
  * The other side returns from its own call.
  */
 void script_fiber_switch(ScriptFiber *fiber);
+
+/* fiber.c, in assembly */
+void script_fiber_swap(void **save_sp, void *load_sp);
+void script_fiber_entry(void);
 
 #endif

@@ -136,7 +136,12 @@ static VMStateDescription *make_fields(const ScriptState *state)
 {
     size_t n = QAPI_LIST_LENGTH(state->fields);
     VMStateField *fields = g_new0(VMStateField, n + 1);
-    VMStateDescription *vmsd = g_new0(VMStateDescription, 1);
+    const VMStateDescription vmsd = {
+        .name = state->name,
+        .version_id = state->version,
+        .minimum_version_id = state->minimum_version,
+        .fields = fields,
+    };
     ScriptFieldList *decl;
     size_t i = 0;
 
@@ -144,11 +149,7 @@ static VMStateDescription *make_fields(const ScriptState *state)
         make_field(&fields[i++], decl->value);
     }
     fields[n].flags = VMS_END;
-    vmsd->name = state->name;
-    vmsd->version_id = state->version;
-    vmsd->minimum_version_id = state->minimum_version;
-    vmsd->fields = fields;
-    return vmsd;
+    return g_memdup2(&vmsd, sizeof(vmsd));
 }
 
 /*
@@ -159,7 +160,15 @@ static VMStateDescription *make_vmsd(ScriptTypeData *type)
 {
     const ScriptState *state = type->decl->state;
     VMStateField *fields = g_new0(VMStateField, 2);
-    VMStateDescription *vmsd = g_new0(VMStateDescription, 1);
+    const VMStateDescription vmsd = {
+        .name = state->name,
+        .version_id = state->version,
+        .minimum_version_id = state->minimum_version,
+        .pre_save = script_pre_save,
+        .pre_load = script_pre_load,
+        .post_load = state->post_load ? script_post_load : NULL,
+        .fields = fields,
+    };
 
     fields[0].name = "state";
     fields[0].offset = type->tail + offsetof(ScriptTail, vmstate);
@@ -167,14 +176,7 @@ static VMStateDescription *make_vmsd(ScriptTypeData *type)
     fields[0].flags = VMS_STRUCT | VMS_POINTER;
     fields[0].vmsd = make_fields(state);
     fields[1].flags = VMS_END;
-    vmsd->name = state->name;
-    vmsd->version_id = state->version;
-    vmsd->minimum_version_id = state->minimum_version;
-    vmsd->pre_save = script_pre_save;
-    vmsd->pre_load = script_pre_load;
-    vmsd->post_load = state->post_load ? script_post_load : NULL;
-    vmsd->fields = fields;
-    return vmsd;
+    return g_memdup2(&vmsd, sizeof(vmsd));
 }
 
 /* --- the type ------------------------------------------------------------ */
@@ -225,7 +227,6 @@ static void register_type(ScriptType *decl, const void *initial_state)
     static InterfaceInfo interfaces[] = { { TYPE_SCRIPT_DEVICE }, { } };
     ScriptTypeData *data = g_new0(ScriptTypeData, 1);
     ScriptRegionList *region;
-    TypeInfo info = { };
     uint32_t i = 0;
 
     data->decl = decl;
@@ -239,19 +240,20 @@ static void register_type(ScriptType *decl, const void *initial_state)
         script_region_ops_init(&data->ops[i++], region->value);
     }
 
-    info.name = decl->name;
-    info.parent = decl->parent;
-    info.instance_size = make_properties(data);
-    info.instance_init = script_instance_init;
-    info.instance_finalize = script_instance_finalize;
-    info.class_init = class_init;
-    info.class_data = data;
-    info.interfaces = interfaces;
     if (!types) {
         types = g_hash_table_new(g_str_hash, g_str_equal);
     }
     g_hash_table_insert(types, decl->name, data);
-    type_register_static(&info);
+    type_register_static(&(const TypeInfo) {
+        .name = decl->name,
+        .parent = decl->parent,
+        .instance_size = make_properties(data),
+        .instance_init = script_instance_init,
+        .instance_finalize = script_instance_finalize,
+        .class_init = class_init,
+        .class_data = data,
+        .interfaces = interfaces,
+    });
 }
 
 /* The message lives until the next call */
