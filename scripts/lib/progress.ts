@@ -8,6 +8,8 @@ export interface Output {
 
 const LIVE_INTERVAL_MS = 100;
 const PLAIN_INTERVAL_MS = 10_000;
+const WINDOW_MS = 30_000;
+const SAMPLE_MS = 3_000;
 
 /** Where one step stands. `total` is absent while the tool has not said how much there is to do. */
 export interface StepState {
@@ -17,26 +19,49 @@ export interface StepState {
   readonly startedAt: number;
   readonly done?: number;
   readonly total?: number;
-  /** Progress when the estimate started: what a tool found done already says nothing about its speed. */
-  readonly base?: { readonly done: number; readonly at: number };
+  /** Where the work stood earlier: first at the first report, then at reports of the last half minute. */
+  readonly samples?: readonly Sample[];
   /** "%" when done and total count percent, so that the pair is not shown as well. */
   readonly unit?: "%";
+}
+
+interface Sample {
+  readonly done: number;
+  readonly at: number;
 }
 
 /** `[step 2/9] building libqemu  812/1870  43%  elapsed 2:10  left 2:40` */
 export function progressLine(state: StepState, now: number): string {
   const parts = [`[step ${state.index}/${state.steps}] ${state.title}`];
-  const { done, total, base } = state;
+  const { done, total } = state;
   if (done !== undefined && total !== undefined && total > 0) {
     if (state.unit !== "%") parts.push(`${done}/${total}`);
     parts.push(`${Math.floor((100 * done) / total)}%`);
   }
   parts.push(`elapsed ${duration(now - state.startedAt)}`);
-  if (done !== undefined && total !== undefined && base && done > base.done) {
-    const left = ((now - base.at) * (total - done)) / (done - base.done);
-    parts.push(`left ${duration(left)}`);
-  }
+  const left = timeLeft(state, now);
+  if (left !== undefined) parts.push(`left ${duration(left)}`);
   return parts.join("  ");
+}
+
+/** The mean of what the whole run and the last half minute suggest: QEMU's largest files are compiled last. */
+function timeLeft({ done, total, samples }: StepState, now: number): number | undefined {
+  if (done === undefined || total === undefined) return undefined;
+  const guesses = [samples?.[0], samples?.[1]]
+    .filter((sample) => sample !== undefined && sample.done < done)
+    .map((sample) => ((now - (sample?.at ?? 0)) * (total - done)) / (done - (sample?.done ?? 0)));
+  return guesses.length === 0 ? undefined : guesses.reduce((a, b) => a + b) / guesses.length;
+}
+
+/** Adds a report: the first sample stays, others are dropped when half a minute old. */
+function sampled(samples: readonly Sample[], next: Sample): readonly Sample[] {
+  const [first, ...recent] = samples;
+  if (!first) return [next];
+  const last = recent.at(-1) ?? first;
+  const kept = recent.filter(
+    (sample, index) => next.at - sample.at < WINDOW_MS || index === recent.length - 1,
+  );
+  return next.at - last.at < SAMPLE_MS ? [first, ...kept] : [first, ...kept, next];
 }
 
 /** Minutes and seconds, hours when there are any: 0:07, 12:40, 1:02:03. */
@@ -78,8 +103,8 @@ export class StepProgress {
   update(done: number, total: number, unit?: "%"): void {
     this.start();
     const restarted = this.state.total !== total || (this.state.done ?? 0) > done;
-    const base = restarted || !this.state.base ? { done, at: Date.now() } : this.state.base;
-    this.state = { ...this.state, done, total, base, ...(unit ? { unit } : {}) };
+    const samples = sampled(restarted ? [] : (this.state.samples ?? []), { done, at: Date.now() });
+    this.state = { ...this.state, done, total, samples, ...(unit ? { unit } : {}) };
     if (Date.now() - this.shownAt >= (this.out.isTTY ? LIVE_INTERVAL_MS : PLAIN_INTERVAL_MS)) this.show();
   }
 

@@ -15,8 +15,21 @@ describe("the line of a step", () => {
   const state = { index: 2, steps: 9, title: "building libqemu", startedAt: 0 };
 
   test("has counts, percent, elapsed and left when the tool says how much there is", () => {
-    const line = progressLine({ ...state, done: 812, total: 1870, base: { done: 0, at: 10_000 } }, 130_000);
+    const line = progressLine(
+      { ...state, done: 812, total: 1870, samples: [{ done: 0, at: 10_000 }] },
+      130_000,
+    );
     expect(line).toBe("[step 2/9] building libqemu  812/1870  43%  elapsed 2:10  left 2:36");
+  });
+
+  test("estimates from the whole and from the last half minute", () => {
+    const samples = [
+      { done: 0, at: 0 },
+      { done: 90, at: 90_000 },
+    ];
+    // 100 s for 91 of 100, so 10 s left; the last took 10 s, so 90 s left.
+    const line = progressLine({ ...state, done: 91, total: 100, samples }, 100_000);
+    expect(line).toEndWith("elapsed 1:40  left 0:50");
   });
 
   test("shows percent alone when that is the tool's unit", () => {

@@ -1,0 +1,64 @@
+/** Bare-metal arm64 guests: test/guests/*.S, assembled with their constants, and how QEMU runs them. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { paths } from "../lib/paths.ts";
+import { run } from "../lib/process.ts";
+import type { Subject } from "./bench.ts";
+
+/** Where "virt" has the RAM that it leaves to a kernel; the device tree lies at its start. */
+const LOAD_ADDRESS = "0x40080000";
+
+const TOOLS = "aarch64-linux-gnu-";
+
+/** @returns the ELF file of a guest assembled with these values of its constants */
+export async function assemble(
+  name: string,
+  constants: Readonly<Record<string, number>> = {},
+): Promise<string> {
+  const sources = join(paths.root, "test", "guests");
+  const directory = join(paths.build, "test");
+  const values = Object.entries(constants);
+  const stem = join(
+    directory,
+    [name, ...values.map(([key, value]) => `${key.toLowerCase()}-${value}`)].join("-"),
+  );
+  const log = join(paths.build, "logs", "guests.log");
+  mkdirSync(directory, { recursive: true });
+  mkdirSync(join(paths.build, "logs"), { recursive: true });
+  const what = `assembling test/guests/${name}.S`;
+  const symbols = values.flatMap(([key, value]) => ["--defsym", `${key}=${value}`]);
+  const source = join(sources, `${name}.S`);
+  await run(`${TOOLS}as`, ["-I", sources, ...symbols, "-o", `${stem}.o`, source], { what, log });
+  await run(`${TOOLS}ld`, [`-Ttext=${LOAD_ADDRESS}`, "-o", `${stem}.elf`, `${stem}.o`], { what, log });
+  return `${stem}.elf`;
+}
+
+/** Arguments that run a guest with its console on the character device `serial` names (as -serial takes it). */
+export function guestArguments(subject: Subject, program: string, serial = "stdio"): string[] {
+  const machine = ["-M", "virt", "-cpu", "cortex-a57", "-m", "128", "-nic", "none", "-display", "none"];
+  return [...machine, "-monitor", "none", "-serial", serial, ...subject.args, "-kernel", program];
+}
+
+/** A line `NAME COUNT TICKS` that a guest printed, with the time in ns. */
+export interface Timing {
+  readonly count: number;
+  readonly ns: number;
+}
+
+/**
+ * What a guest printed with print_line (test/guests/common.inc), by name.
+ *
+ * @throws Error when the counter's frequency is not among it
+ */
+export function parseTimings(transcript: string): ReadonlyMap<string, Timing> {
+  const lines = [...transcript.matchAll(/^(\w+) ([0-9a-f]{16}) ([0-9a-f]{16})\r?$/gm)].map(
+    ([, name = "", count = "", ticks = ""]) => ({
+      name,
+      count: Number(`0x${count}`),
+      ticks: Number(`0x${ticks}`),
+    }),
+  );
+  const frequency = lines.find(({ name }) => name === "frequency")?.ticks;
+  if (!frequency) throw new Error(`the guest did not tell its counter's frequency:\n${transcript}`);
+  return new Map(lines.map(({ name, count, ticks }) => [name, { count, ns: (ticks / frequency) * 1e9 }]));
+}

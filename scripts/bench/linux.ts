@@ -1,0 +1,40 @@
+/** Debian's arm64 kernel, to the shell. */
+import { paths } from "../lib/paths.ts";
+import type { Bench, Subject } from "./bench.ts";
+import { withGuest } from "./measured-guest.ts";
+
+const LIMIT_MS = 180_000;
+
+/** The kernel's own clock when it starts the shell, from a line such as `[    3.312345] Run /bin/sh as init process`. */
+const RUN_SHELL = /\[ *(\d+\.\d+)\] Run \/bin\/sh as init process/;
+
+export const linux: Bench = {
+  name: "linux",
+  about: "Debian's arm64 kernel from start to a shell's prompt",
+  baseline: "stock",
+  linux: true,
+  figures: {
+    guest: { title: "guest's clock when the shell starts", unit: "s", digits: 3 },
+    wall: { title: "from starting QEMU to the prompt", unit: "s", digits: 3 },
+  },
+  targets: [
+    { figure: "guest", side: "script", against: "stock", compare: "ratio", atMost: 1.02 },
+    { figure: "guest", side: "library", against: "stock", compare: "ratio", atMost: 1.02 },
+  ],
+
+  async run(subject) {
+    const start = performance.now();
+    return await withGuest(subject, bootArguments(subject), async (guest) => {
+      await guest.waitFor(/\n~ # /, LIMIT_MS, "the shell's prompt");
+      const wall = (performance.now() - start) / 1000;
+      return { wall, guest: Number(RUN_SHELL.exec(guest.transcript)?.[1] ?? NaN) };
+    });
+  },
+};
+
+function bootArguments(subject: Subject): string[] {
+  const { kernel, initrd } = paths.guests.linux;
+  const machine = ["-M", "virt", "-cpu", "cortex-a57", "-m", "512", "-nic", "none", "-display", "none"];
+  const boot = ["-kernel", kernel, "-initrd", initrd, "-append", "rdinit=/bin/sh console=ttyAMA0"];
+  return [...machine, "-monitor", "none", "-serial", "stdio", ...subject.args, ...boot];
+}
