@@ -1,0 +1,83 @@
+import type { Pointer } from "bun:ffi";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { Chardev } from "qemu-script";
+import { rooms } from "../../../host/native/library.ts";
+import { type Call, fakeLibrary } from "../fake-library.ts";
+
+const POINTER = 0x2000 as Pointer;
+const ROOM = 3;
+
+let connected: number;
+let calls: Call[];
+let line: Chardev;
+beforeEach(() => {
+  connected = 1;
+  calls = fakeLibrary({ script_chardev_room: () => ROOM, script_chardev_connected: () => connected });
+  line = new Chardev(POINTER);
+  calls.length = 0;
+});
+const names = () => calls.map(({ name }) => name.replace("script_chardev_", ""));
+
+test("a byte is sent as a byte", () => {
+  line.put(0x41);
+  line.put(0x1ff);
+  line.put(-1);
+  expect(calls).toEqual(
+    [0x41, 0xff, 0xff].map((byte) => ({ name: "script_chardev_put", args: [POINTER, byte] })),
+  );
+});
+
+describe("write", () => {
+  const written = () => [...(calls[0]!.args[1] as Uint8Array)];
+
+  test("sends bytes, with their number", () => {
+    line.write(new Uint8Array([1, 0, 2]));
+    expect(names()).toEqual(["write"]);
+    expect(written()).toEqual([1, 0, 2]);
+    expect(calls[0]!.args[2]).toBe(calls[0]!.args[1]);
+  });
+
+  test("sends text as UTF-8", () => {
+    line.write("é\0");
+    expect(written()).toEqual([0xc3, 0xa9, 0]);
+  });
+
+  test("sends a part of a larger array", () => {
+    line.write(new Uint8Array([1, 2, 3, 4]).subarray(1, 3));
+    expect(written()).toEqual([2, 3]);
+  });
+});
+
+test("a break starts and ends", () => {
+  line.setBreak(true);
+  line.setBreak(false);
+  expect(calls.map(({ args }) => args)).toEqual([
+    [POINTER, 1],
+    [POINTER, 0],
+  ]);
+});
+
+test("connected is asked each time", () => {
+  expect(line.connected).toBe(true);
+  connected = 0;
+  expect(line.connected).toBe(false);
+});
+
+describe("the room that the host offers", () => {
+  test("lets the backend send only when it grows", () => {
+    line.offer(4);
+    expect(names()).toEqual(["accept"]);
+    line.offer(4);
+    line.offer(1);
+    expect(names()).toEqual(["accept"]);
+    line.offer(2);
+    expect(names()).toEqual(["accept", "accept"]);
+  });
+
+  test("is where C finds it, less than nothing too", () => {
+    line.offer(16);
+    expect(rooms[ROOM]).toBe(16);
+    line.offer(-1);
+    expect([...rooms].filter((room) => room !== 0)).toEqual([-1]);
+  });
+});

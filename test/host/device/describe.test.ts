@@ -1,0 +1,412 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  bool,
+  chardev,
+  DeclarationError,
+  type DeviceClass,
+  i8,
+  i16,
+  i32,
+  i64,
+  SysBusDevice,
+  size,
+  string,
+  u8,
+  u16,
+  u32,
+  u64,
+  unused,
+} from "qemu-script";
+import PL011 from "../../../devices/pl011.ts";
+import { describe as describeClass, propertyName } from "../../../host/device/describe.ts";
+import { misfits, parseSchema } from "./qapi.ts";
+
+const SCHEMA = join(import.meta.dir, "../../../qemu-patch/overlay/qapi/script.json");
+const schema = parseSchema(readFileSync(SCHEMA, "utf8"));
+
+const described = (cls: unknown): Record<string, unknown> => JSON.parse(describeClass(cls as DeviceClass));
+
+/** With all that a declaration can have. */
+class Full extends SysBusDevice.with({
+  type: "full",
+  description: "has everything",
+  properties: {
+    flag: bool({ default: true, description: "a flag" }),
+    off: bool({ default: false }),
+    unset: bool({}),
+    byte: u8({ default: 0xff }),
+    half: u16({ default: 0xffff }),
+    word: u32({ default: 0xffffffff }),
+    long: u64({ default: 2n ** 53n }),
+    signedWord: i32({ default: -(2 ** 31) }),
+    signedLong: i64({ default: -(2n ** 53n) }),
+    room: size({ default: 4096n }),
+    label: string({ name: "x-label" }),
+    line: chardev({ description: "a line" }),
+  },
+  irqs: ["a", "b", "c"],
+  clocks: ["clk", "apb"],
+  regions: {
+    regs: { name: "named", size: 0x1000 },
+    other: {
+      size: 0x20,
+      endian: "big",
+      valid: { min: 2, max: 4, unaligned: true },
+      handled: { min: 1, max: 2 },
+    },
+  },
+  migration: { name: "section", version: 7, minimum: 3 },
+  state: {
+    gap: unused(12),
+    flag2: bool,
+    b: u8,
+    h: u16(1),
+    w: u32,
+    x: u64,
+    sb: i8,
+    sh: i16,
+    sw: i32,
+    sx: i64,
+    words: u32.array(3),
+  },
+  deviceTree: {
+    node: "thing",
+    compatible: ["acme,thing", "acme,any"],
+    clocks: { first: "/apb-pclk", second: "/other" },
+    alias: "serial",
+    interrupts: ["c", "a"],
+  },
+}) {
+  receive() {}
+  postLoad() {}
+  reset() {}
+}
+
+class Least extends SysBusDevice.with({ type: "least" }) {}
+
+describe("qapi/script.json", () => {
+  test("can be read", () => {
+    expect(schema.enums.get("ScriptPropertyType")).toContain("chardev");
+    expect([...schema.structs.keys()]).toContain("ScriptType");
+  });
+
+  test.each([
+    ["all there can be", Full],
+    ["the least there can be", Least],
+    ["the PL011", PL011],
+  ])("is what the description of a class with %s is like", (_, cls) => {
+    expect(misfits(schema, "ScriptType", described(cls))).toEqual([]);
+  });
+
+  test("has no member that the host never gives, but for the category", () => {
+    const seen = new Set<string>();
+    misfits(schema, "ScriptType", described(Full), seen);
+    const all = [...schema.structs].flatMap(([name, members]) =>
+      [...members.keys()].map((m) => `${name}.${m}`),
+    );
+    expect(all.filter((member) => !seen.has(member))).toEqual(["ScriptType.category"]);
+  });
+
+  test("has the kinds of fields and properties that the host has, and no more", () => {
+    const kinds = (list: unknown) => new Set((list as { type: string }[]).map(({ type }) => type));
+    const full = described(Full);
+    expect(kinds(full["properties"])).toEqual(new Set(schema.enums.get("ScriptPropertyType")));
+    const { fields } = full["state"] as { fields: unknown };
+    expect(kinds(fields)).toEqual(new Set(schema.enums.get("ScriptFieldType")));
+  });
+});
+
+describe("the description", () => {
+  test("names the type, its parent and what it is", () => {
+    expect(described(Full)).toMatchObject({
+      name: "full",
+      parent: "sys-bus-device",
+      description: "has everything",
+    });
+    expect(described(Least)).not.toHaveProperty("description");
+  });
+
+  test("of the least class", () => {
+    expect(described(Least)).toEqual({
+      name: "least",
+      parent: "sys-bus-device",
+      properties: [],
+      irqs: 0,
+      clocks: [],
+      regions: [],
+      state: { name: "least", version: 1, "minimum-version": 1, size: 8, fields: [], "post-load": false },
+      reset: false,
+    });
+  });
+
+  test("counts lines and names clocks", () => {
+    expect(described(Full)).toMatchObject({ irqs: 3, clocks: ["clk", "apb"] });
+  });
+});
+
+describe("properties", () => {
+  const { properties } = described(Full) as { properties: Record<string, unknown>[] };
+  const property = (name: string) => properties.find((p) => p["name"] === name);
+
+  test("are named in kebab-case, or as they say", () => {
+    expect(properties.map((p) => p["name"])).toEqual([
+      ...["flag", "off", "unset", "byte", "half", "word", "long", "signed-word", "signed-long", "room"],
+      ...["x-label", "line"],
+    ]);
+    expect(propertyName("migrateClk", bool({}))).toBe("migrate-clk");
+    expect(propertyName("anything", bool({ name: "asItIs" }))).toBe("asItIs");
+  });
+
+  test("have a default of their signedness if they have one", () => {
+    expect(property("flag")).toEqual({
+      name: "flag",
+      type: "bool",
+      "default-unsigned": 1,
+      description: "a flag",
+    });
+    expect(property("off")).toEqual({ name: "off", type: "bool", "default-unsigned": 0 });
+    expect(property("unset")).toEqual({ name: "unset", type: "bool" });
+    expect(property("word")).toEqual({ name: "word", type: "uint32", "default-unsigned": 0xffffffff });
+    expect(property("room")).toEqual({ name: "room", type: "size", "default-unsigned": 4096 });
+    expect(property("signed-word")).toEqual({
+      name: "signed-word",
+      type: "int32",
+      "default-signed": -(2 ** 31),
+    });
+    expect(property("signed-long")).toEqual({
+      name: "signed-long",
+      type: "int64",
+      "default-signed": -(2 ** 53),
+    });
+    expect(property("x-label")).toEqual({ name: "x-label", type: "string" });
+  });
+
+  // As text, for JSON.parse would round it too.
+  test.failing("keep every digit of a 64-bit default", () => {
+    class Long extends SysBusDevice.with({
+      type: "long",
+      properties: {
+        a: u64({ default: 2n ** 64n - 1n }),
+        b: i64({ default: -(2n ** 63n) }),
+        c: size({ default: 2n ** 53n + 1n }),
+      },
+    }) {}
+    const json = describeClass(Long as DeviceClass);
+    expect(json).toContain('"default-unsigned":18446744073709551615');
+    expect(json).toContain('"default-signed":-9223372036854775808');
+    expect(json).toContain('"default-unsigned":9007199254740993');
+  });
+
+  test("of a chardev say whether the class takes its input", () => {
+    class Deaf extends SysBusDevice.with({ type: "deaf", properties: { line: chardev() } }) {}
+    expect(property("line")).toEqual({
+      name: "line",
+      type: "chardev",
+      description: "a line",
+      receives: true,
+    });
+    expect<unknown>(described(Deaf)["properties"]).toEqual([
+      { name: "line", type: "chardev", receives: false },
+    ]);
+  });
+});
+
+describe("regions", () => {
+  test("default to little-endian, any size from the guest, 4 bytes for the script", () => {
+    expect((described(Full)["regions"] as unknown[])[0]).toEqual({
+      name: "named",
+      size: 0x1000,
+      "big-endian": false,
+      "valid-min": 1,
+      "valid-max": 8,
+      "valid-unaligned": false,
+      "impl-min": 4,
+      "impl-max": 4,
+    });
+  });
+
+  test("are as declared, under their key if they have no name", () => {
+    expect((described(Full)["regions"] as unknown[])[1]).toEqual({
+      name: "other",
+      size: 0x20,
+      "big-endian": true,
+      "valid-min": 2,
+      "valid-max": 4,
+      "valid-unaligned": true,
+      "impl-min": 1,
+      "impl-max": 2,
+    });
+  });
+
+  test.each([0, -4, 1.5, Number.NaN, 2 ** 53])("of %p bytes are refused", (bytes) => {
+    const cls = SysBusDevice.with({ type: "odd", regions: { regs: { size: bytes } } });
+    expect(() => described(cls)).toThrow(
+      new DeclarationError(`odd: region regs: a size of ${bytes} bytes makes no sense`),
+    );
+  });
+});
+
+describe("state", () => {
+  test("lists the fields in order, with where each lies", () => {
+    expect(described(Full)["state"]).toEqual({
+      name: "section",
+      version: 7,
+      "minimum-version": 3,
+      size: 48,
+      "post-load": true,
+      fields: [
+        { name: "gap", type: "unused", offset: 0, count: 12 },
+        { name: "flag2", type: "bool", offset: 0, count: 0 },
+        { name: "b", type: "uint8", offset: 1, count: 0 },
+        { name: "h", type: "uint16", offset: 2, count: 0 },
+        { name: "w", type: "uint32", offset: 4, count: 0 },
+        { name: "x", type: "uint64", offset: 8, count: 0 },
+        { name: "sb", type: "int8", offset: 16, count: 0 },
+        { name: "sh", type: "int16", offset: 18, count: 0 },
+        { name: "sw", type: "int32", offset: 20, count: 0 },
+        { name: "sx", type: "int64", offset: 24, count: 0 },
+        { name: "words", type: "uint32", offset: 32, count: 3 },
+      ],
+    });
+  });
+
+  test("has the version as its minimum if none is given", () => {
+    const cls = SysBusDevice.with({ type: "v", migration: { version: 4 } });
+    expect(described(cls)["state"]).toMatchObject({ name: "v", version: 4, "minimum-version": 4 });
+  });
+
+  // hw/char/pl011.c, vmstate_pl011 of QEMU 10.0: the same wire format.
+  test("of the PL011 is that of QEMU's own", () => {
+    const { name, version, fields } = described(PL011)["state"] as {
+      name: string;
+      version: number;
+      fields: { type: string; count: number }[];
+    };
+    expect([name, version]).toEqual(["pl011", 2]);
+    expect(fields.map(({ type, count }) => (count ? `${type}[${count}]` : type))).toEqual([
+      "unused[4]",
+      ...["uint32", "uint32", "uint32", "uint32", "uint32", "uint32", "uint32"],
+      "uint32[16]",
+      ...["uint32", "uint32", "uint32", "uint32"],
+      ...["int32", "int32", "int32"],
+    ]);
+  });
+});
+
+describe("reset", () => {
+  test("is installed for a method", () => {
+    class Method extends SysBusDevice.with({ type: "method", state: { value: u32 } }) {
+      reset() {}
+    }
+    expect(described(Method)["reset"]).toBe(true);
+  });
+
+  test("is installed for a field with a reset value, 0 too", () => {
+    class Value extends SysBusDevice.with({ type: "value", state: { value: u32(0) } }) {}
+    expect(described(Value)["reset"]).toBe(true);
+  });
+
+  test("is not installed for neither, so that a parent keeps its own", () => {
+    class Neither extends SysBusDevice.with({ type: "neither", state: { value: u32 } }) {}
+    expect(described(Neither)["reset"]).toBe(false);
+  });
+});
+
+describe("the device-tree node", () => {
+  test("is as declared, with lines by their place", () => {
+    expect(described(Full)["device-tree"]).toEqual({
+      name: "thing",
+      compatible: ["acme,thing", "acme,any"],
+      clocks: ["/apb-pclk", "/other"],
+      "clock-names": ["first", "second"],
+      alias: "serial",
+      interrupts: [2, 0],
+    });
+  });
+
+  test("has the first line if none is named, and none if there is none", () => {
+    const tree = { node: "n", compatible: ["c"] } as const;
+    const some = SysBusDevice.with({ type: "some", irqs: ["a", "b"], deviceTree: tree });
+    const none = SysBusDevice.with({ type: "none", deviceTree: tree });
+    expect(described(some)["device-tree"]).toEqual({ name: "n", compatible: ["c"], interrupts: [0] });
+    expect(described(none)["device-tree"]).toEqual({ name: "n", compatible: ["c"], interrupts: [] });
+  });
+
+  test("is refused if it names a line that is not there", () => {
+    const spec = {
+      type: "lost",
+      irqs: ["a"],
+      deviceTree: { node: "n", compatible: ["c"], interrupts: ["b"] },
+    } as const;
+    // Not typed: the type checker would refuse it as well.
+    const cls = Reflect.apply(SysBusDevice.with, SysBusDevice, [spec]);
+    expect(() => described(cls)).toThrow(
+      new DeclarationError("lost: deviceTree: there is no interrupt line b"),
+    );
+  });
+});
+
+/** Declares what the type checker would refuse, or cannot see. */
+function declare(spec: object): unknown {
+  return Reflect.apply(SysBusDevice.with, SysBusDevice, [{ type: "bad", ...spec }]);
+}
+
+describe("refused when a script is loaded", () => {
+  test.each(["config", "irqs", "clocks", "constructor"])("a field called %s", (name) => {
+    expect(() => described(declare({ state: { [name]: u32 } }))).toThrow(
+      new DeclarationError(`bad: a field cannot be called ${name}`),
+    );
+  });
+
+  test("two interrupt lines of one name", () => {
+    expect(() => described(declare({ irqs: ["a", "b", "a"] }))).toThrow(
+      new DeclarationError("bad: two interrupt lines have the same name"),
+    );
+  });
+
+  const traits = ["realize", "unrealize", "reset", "receive", "receiveBreak", "postLoad", "clockChanged"];
+  test.failing("a field called like a method of a trait", () => {
+    for (const name of traits) {
+      expect(() => described(declare({ state: { [name]: u32 } }))).toThrow(
+        new DeclarationError(`bad: a field cannot be called ${name}`),
+      );
+    }
+  });
+
+  // QEMU aborts on each of these.
+  test.failing.each<[string, object]>([
+    ["two properties of one name", { properties: { a: bool({ name: "x" }), b: u32({ name: "x" }) } }],
+    ["two properties of one name in kebab-case", { properties: { aB: bool({}), "a-b": u32({}) } }],
+    ["a property that every device has", { properties: { realized: bool({}) } }],
+    ["two clocks of one name", { clocks: ["a", "a"] }],
+    ["a clock of a property's name", { properties: { clk: u32({}) }, clocks: ["clk"] }],
+    ["a default that does not fit: uint8", { properties: { a: u8({ default: 256 }) } }],
+    ["a default that does not fit: uint32", { properties: { a: u32({ default: -1 }) } }],
+    ["a default that does not fit: int32", { properties: { a: i32({ default: 2 ** 31 }) } }],
+    ["a default that does not fit: uint64", { properties: { a: u64({ default: -1n }) } }],
+  ])("%s", (_, spec) => {
+    expect(() => described(declare(spec))).toThrow(DeclarationError);
+  });
+
+  test.failing.each<[string, object]>([
+    ["a line called drive, as the method that drives all", { irqs: ["drive"] }],
+    ["more lines than drive() has bits", { irqs: Array.from({ length: 33 }, (_, i) => `line${i}`) }],
+    ["a reset value that does not fit: uint8", { state: { v: u8(256) } }],
+    ["a reset value that does not fit: uint32", { state: { v: u32(2 ** 32) } }],
+    ["a reset value that does not fit: int8", { state: { v: i8(128) } }],
+    ["a reset value that does not fit: int64", { state: { v: i64(2n ** 63n) } }],
+    ["a reset value that is no integer", { state: { v: u32(1.5) } }],
+    ["a minimum version above the version", { migration: { version: 1, minimum: 2 } }],
+    ["a version below 0", { migration: { version: -1 } }],
+    ["a smallest access above the largest", { regions: { r: { size: 8, valid: { min: 8, max: 4 } } } }],
+    ["the same of those handled", { regions: { r: { size: 8, handled: { min: 4, max: 1 } } } }],
+  ])("%s", (_, spec) => {
+    expect(() => described(declare(spec))).toThrow(DeclarationError);
+  });
+
+  test.failing.each([0, -4, 1.5])("unused space of %p bytes", (count) => {
+    expect(() => described(declare({ state: { gap: unused(count) } }))).toThrow();
+  });
+});

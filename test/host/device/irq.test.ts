@@ -1,0 +1,52 @@
+import type { Pointer } from "bun:ffi";
+import { beforeEach, expect, test } from "bun:test";
+import { irqLines } from "../../../host/device/irq.ts";
+import { type Call, fakeLibrary } from "../fake-library.ts";
+
+const INSTANCE = 0x1000 as Pointer;
+
+let calls: Call[];
+beforeEach(() => {
+  calls = fakeLibrary();
+});
+const lines = () => irqLines(INSTANCE, ["first", "second"]);
+const set = (line: number, level: number): Call => ({
+  name: "script_irq_set",
+  args: [INSTANCE, line, level],
+});
+
+test("a line is set, raised and lowered by its place in the declaration", () => {
+  const { first, second } = lines();
+  first.raise();
+  second.raise();
+  first.lower();
+  second.set(false);
+  second.set(true);
+  expect(calls).toEqual([set(0, 1), set(1, 1), set(0, 0), set(1, 0), set(1, 1)]);
+});
+
+test("a pulse is up and down", () => {
+  lines().second.pulse();
+  expect(calls).toEqual([set(1, 1), set(1, 0)]);
+});
+
+test("all lines are driven at once", () => {
+  lines().drive(2);
+  lines().drive(-1);
+  expect(calls).toEqual([
+    { name: "script_irq_drive", args: [INSTANCE, 2] },
+    { name: "script_irq_drive", args: [INSTANCE, 0xffffffff] },
+  ]);
+});
+
+test("lines can be handed on without their object", () => {
+  const { drive, first } = lines();
+  const { raise } = first;
+  drive(1);
+  raise();
+  expect(calls.length).toBe(2);
+});
+
+test("lines cannot be replaced", () => {
+  expect(() => Object.assign(lines(), { first: undefined })).toThrow(TypeError);
+});

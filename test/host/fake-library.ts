@@ -1,0 +1,27 @@
+import { mock } from "bun:test";
+import * as library from "../../host/native/library.ts";
+
+export interface Call {
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+type Answers = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/**
+ * Puts functions of this process in the place of libqemu's and records their calls. A function that is not among
+ * `answers` returns 0.
+ */
+export function fakeLibrary(answers: Answers = {}): Call[] {
+  const calls: Call[] = [];
+  const qemu = new Proxy(answers, {
+    get(_, name: string) {
+      return (...args: never[]) => {
+        calls.push({ name, args });
+        return answers[name]?.(...args) ?? 0;
+      };
+    },
+  });
+  mock.module("../../host/native/library.ts", () => ({ ...library, qemu, rooms: new Int32Array(16) }));
+  return calls;
+}
