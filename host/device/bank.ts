@@ -1,3 +1,4 @@
+import { has, memberOf } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import { guestError } from "./log.ts";
@@ -57,6 +58,9 @@ export interface Bank {
   badWrite(offset: number): void;
 }
 
+/** A table of more registers would be a mistake: 64 MiB of them. */
+const MOST_WORDS = 2 ** 24;
+
 type Table = Readonly<Record<string, Register<object>>>;
 
 const TABLES = new WeakMap<object, Map<string, Table>>();
@@ -74,6 +78,12 @@ export function registers<C extends DeviceClass>(
   table: Readonly<Record<string, Register<InstanceType<C>>>>,
 ): void {
   const tables = TABLES.get(cls) ?? new Map<string, Table>();
+  if (!Object.hasOwn(cls.spec.regions ?? {}, region)) {
+    throw new DeclarationError(`${cls.spec.type}: there is no region ${region}`);
+  }
+  if (tables.has(region)) {
+    throw new DeclarationError(`${cls.spec.type}: the registers of region ${region} are declared twice`);
+  }
   tables.set(region, table as unknown as Table);
   TABLES.set(cls, tables);
 }
@@ -95,14 +105,15 @@ const hex = (value: number) => `0x${value.toString(16)}`;
 export function compile(cls: DeviceClass, region: string, table: Table): Bank {
   const spec = cls.spec.regions![region]!;
   const name = spec.name ?? region;
-  const readers: (Reader | undefined)[] = new Array(Math.ceil(spec.size / 4)).fill(undefined);
-  const writers = [...readers] as (Writer | undefined)[];
+  const length = lastWord(table) + 1;
+  const readers: (Reader | undefined)[] = new Array(length).fill(undefined);
+  const writers: (Writer | undefined)[] = new Array(length).fill(undefined);
   const owners: string[] = [];
   for (const [key, register] of Object.entries(table)) {
-    const fail = (reason: string) => {
+    const fail = (reason: string): never => {
       throw new DeclarationError(`${cls.spec.type}: register ${key} of ${region}: ${reason}`);
     };
-    checkNames(cls, register, fail);
+    checkRegister(cls, register, fail);
     const count = register.values?.length ?? 1;
     for (let i = 0; i < count; i++) {
       const word = place(register.at + 4 * i, spec.size, owners, fail);
@@ -128,6 +139,9 @@ function place(at: number, size: number, owners: string[], fail: (reason: string
   if (!Number.isInteger(at) || at % 4 !== 0) {
     fail(`offset ${hex(at)} is not a multiple of 4`);
   }
+  if (at / 4 >= MOST_WORDS) {
+    fail(`offset ${hex(at)} is too far from the start: ${hex(MOST_WORDS * 4)} bytes of registers at most`);
+  }
   if (at < 0 || at + 4 > size) {
     fail(`offset ${hex(at)} is outside the region, which has ${hex(size)} bytes`);
   }
@@ -138,37 +152,72 @@ function place(at: number, size: number, owners: string[], fail: (reason: string
   return at / 4;
 }
 
-function checkNames(cls: DeviceClass, register: Register<object>, fail: (reason: string) => void): void {
-  const prototype = cls.prototype as object;
+/** Word of the last register that can be placed at all; others are refused one by one. */
+function lastWord(table: Table): number {
+  const ends = Object.values(table).map(({ at, values }) => at / 4 + (values?.length ?? 1) - 1);
+  return Math.max(-1, ...ends.filter((end) => Number.isInteger(end) && end >= 0 && end < MOST_WORDS));
+}
+
+function checkField(cls: DeviceClass, register: Register<object>, fail: (reason: string) => void): void {
+  const field = register.field as string | undefined;
+  if (field === undefined) {
+    return;
+  }
+  const member = memberOf(cls, field);
+  const slot = cls.layout.slots.find(({ name }) => name === field);
+  if (member?.get === undefined) {
+    fail(`field: ${cls.name} has no ${field}`);
+  } else if (slot !== undefined && slot.field.count > 0) {
+    fail(`field: ${cls.name}'s ${field} is an array`);
+  } else if (member.set === undefined && stores(register)) {
+    fail(`field: ${cls.name}'s ${field} cannot be written: give it mode "ro" or a write method`);
+  }
+}
+
+/** Does a write of the guest end up in the field? */
+function stores({ field, mode, write, ignoresWrites, values }: Register<object>): boolean {
+  return field !== undefined && !write && !ignoresWrites && !values && mode !== "ro" && mode !== "rc";
+}
+
+function checkRegister(cls: DeviceClass, register: Register<object>, fail: (reason: string) => void): void {
   for (const part of ["read", "write", "changed"] as const) {
     const name = register[part] as string | undefined;
-    if (name !== undefined && typeof Reflect.get(prototype, name) !== "function") {
+    if (name !== undefined && !has(cls, name)) {
       fail(`${part}: ${cls.name} has no method ${name}()`);
     }
   }
-  const field = register.field as string | undefined;
-  if (field !== undefined && !(field in prototype)) {
-    fail(`field: ${cls.name} has no ${field}`);
-  }
-  if (
-    field === undefined &&
-    !register.read &&
-    !register.write &&
-    !register.values &&
-    !register.ignoresWrites
-  ) {
+  checkField(cls, register, fail);
+  const { field, read, write, values, ignoresWrites, changed, mask, mode } = register;
+  if (field === undefined && !read && !write && !values && !ignoresWrites) {
     fail("nothing says what it does: give it field, read, write, values or ignoresWrites");
+  }
+  if (changed && !write && !stores(register)) {
+    fail("changed is never called: nothing can be written");
+  }
+  if (mask !== undefined && !stores(register)) {
+    fail("mask has no effect: no write is stored");
+  }
+  if (mode !== undefined && read && write) {
+    fail("mode has no effect: methods read and write it");
   }
 }
 
 function method(cls: DeviceClass, name: string): (this: object, ...args: number[]) => unknown {
-  return Reflect.get(cls.prototype as object, name);
+  return memberOf(cls, name)!.value;
 }
 
 /** Source of a function over `this`, so that each register gets code of its own, in which all is constant. */
 function build(parameters: string, body: string, changed?: (this: object) => unknown): Writer {
   const tail = changed ? " changed.call(this);" : "";
   return new Function("changed", `return function (${parameters}) { ${body}${tail} };`)(changed);
+}
+
+/** A write method may be asynchronous. */
+function writeThenChange(write: Writer, changed: (this: object) => unknown): Writer {
+  return function (value) {
+    const done = write.call(this, value);
+    return done instanceof Promise ? done.then(() => changed.call(this)) : changed.call(this);
+  };
 }
 
 function reader(cls: DeviceClass, register: Register<object>, index: number): Reader | undefined {
@@ -191,24 +240,28 @@ function reader(cls: DeviceClass, register: Register<object>, index: number): Re
 
 function writer(cls: DeviceClass, register: Register<object>): Writer | undefined {
   const { field, mode = "rw" } = register;
+  const changed = register.changed && method(cls, register.changed);
   if (register.write) {
-    return method(cls, register.write);
+    return changed ? writeThenChange(method(cls, register.write), changed) : method(cls, register.write);
   }
   if (register.ignoresWrites) {
     return build("", "");
   }
-  if (register.values || field === undefined || mode === "ro" || mode === "rc") {
+  if (!stores(register)) {
     return undefined;
   }
   const key = `this[${JSON.stringify(field)}]`;
   const mask = (register.mask ?? 0xffffffff) >>> 0;
   const keep = ~mask >>> 0;
-  const stores = {
-    rw: keep === 0 || register.mask === undefined ? `${key} = v;` : `${key} = v & ${mask};`,
-    wo: `${key} = v & ${mask};`,
+  const plain = keep === 0 ? `${key} = v;` : `${key} = (${key} & ${keep}) | (v & ${mask});`;
+  const bodies = {
+    rw: plain,
+    ro: "",
+    rc: "",
+    wo: plain,
     w1c: `${key} &= ~(v & ${mask});`,
     w1s: `${key} |= v & ${mask};`,
     w0c: `${key} &= v | ${keep};`,
   } as const;
-  return build("v", stores[mode], register.changed && method(cls, register.changed));
+  return build("v", bodies[mode], changed);
 }

@@ -1,37 +1,37 @@
-import type { Pointer } from "bun:ffi";
 import { cstring, qemu, rooms } from "../native/library.ts";
 import type { Property, PropertyOptions } from "./fields.ts";
+import type { Handle } from "./handle.ts";
 
 /** The device's end of a character device: a serial line to a terminal, a socket, a file, ... */
 export class Chardev {
-  readonly #pointer: Pointer;
+  readonly #handle: Handle;
   readonly #room: number;
 
   /** Made by the host. */
-  constructor(pointer: Pointer) {
-    this.#pointer = pointer;
-    this.#room = qemu.script_chardev_room(pointer);
+  constructor(handle: Handle) {
+    this.#handle = handle;
+    this.#room = qemu.script_chardev_room(handle.pointer);
   }
 
   /** Is there a backend? Without one, what is written is dropped. */
   get connected(): boolean {
-    return qemu.script_chardev_connected(this.#pointer) !== 0;
+    return qemu.script_chardev_connected(this.#handle.pointer) !== 0;
   }
 
   /** Sends one byte. The vCPU whose access sends it waits until the backend took it. */
   put(byte: number): void {
-    qemu.script_chardev_put(this.#pointer, byte & 0xff);
+    qemu.script_chardev_put(this.#handle.pointer, byte & 0xff);
   }
 
   /** Sends bytes, or text as UTF-8. */
   write(data: Uint8Array | string): void {
     const view = typeof data === "string" ? Buffer.from(data) : data;
-    qemu.script_chardev_write(this.#pointer, view, view);
+    qemu.script_chardev_write(this.#handle.pointer, view, view);
   }
 
   /** Starts or ends a break condition on the line, if the backend has such a thing. */
   setBreak(on: boolean): void {
-    qemu.script_chardev_break(this.#pointer, on ? 1 : 0);
+    qemu.script_chardev_break(this.#handle.pointer, on ? 1 : 0);
   }
 
   /**
@@ -42,7 +42,7 @@ export class Chardev {
     if (room !== before) {
       rooms[this.#room] = room;
       if (room > before) {
-        qemu.script_chardev_accept(this.#pointer);
+        qemu.script_chardev_accept(this.#handle.pointer);
       }
     }
   }

@@ -1,12 +1,11 @@
+import { checkDeclaration, has, propertyName } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Property } from "./fields.ts";
 import type { DeviceTreeSpec, RegionSpec } from "./spec.ts";
 
-/** `migrateClk` as users write it: `migrate-clk`. */
-export function propertyName(key: string, property: Property): string {
-  return property.name ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
+/** Digits as they are: a double has not enough of them for 64 bits. */
+const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
 
 function describeProperty(key: string, property: Property, receives: boolean) {
   const { kind, description } = property;
@@ -16,15 +15,18 @@ function describeProperty(key: string, property: Property, receives: boolean) {
     name: propertyName(key, property),
     type: kind,
     ...(description === undefined ? {} : { description }),
-    ...(value === undefined ? {} : { [signed ? "default-signed" : "default-unsigned"]: Number(value) }),
+    ...(value === undefined
+      ? {}
+      : {
+          [signed ? "default-signed" : "default-unsigned"]: rawJSON(
+            String(value === true ? 1 : value === false ? 0 : value),
+          ),
+        }),
     ...(kind === "chardev" ? { receives } : {}),
   };
 }
 
-function describeRegion(key: string, region: RegionSpec, type: string) {
-  if (!Number.isSafeInteger(region.size) || region.size < 1) {
-    throw new DeclarationError(`${type}: region ${key}: a size of ${region.size} bytes makes no sense`);
-  }
+function describeRegion(key: string, region: RegionSpec) {
   return {
     name: region.name ?? key,
     size: region.size,
@@ -73,32 +75,14 @@ function describeDeviceTree(tree: DeviceTreeSpec, cls: DeviceClass) {
   };
 }
 
-/** Does the class implement this method of a trait? */
-export function has(cls: DeviceClass, name: string): boolean {
-  return typeof Reflect.get(cls.prototype as object, name) === "function";
-}
-
 /** Has the class fields with reset values, or a reset method? */
 function resets(cls: DeviceClass): boolean {
   return has(cls, "reset") || cls.layout.slots.some(({ field }) => field.reset !== undefined);
 }
 
-function checkNames(cls: DeviceClass): void {
-  const { spec } = cls;
-  const inherited = new Set(["config", "irqs", "clocks", "constructor"]);
-  for (const name of Object.keys(spec.state ?? {})) {
-    if (inherited.has(name)) {
-      throw new DeclarationError(`${spec.type}: a field cannot be called ${name}`);
-    }
-  }
-  if (new Set(spec.irqs).size !== (spec.irqs?.length ?? 0)) {
-    throw new DeclarationError(`${spec.type}: two interrupt lines have the same name`);
-  }
-}
-
 /** A device class as ScriptType of qapi/script.json. */
 export function describe(cls: DeviceClass & { readonly parent?: string }): string {
-  checkNames(cls);
+  checkDeclaration(cls);
   const { spec } = cls;
   const receives = has(cls, "receive");
   return JSON.stringify({
@@ -110,9 +94,7 @@ export function describe(cls: DeviceClass & { readonly parent?: string }): strin
     ),
     irqs: spec.irqs?.length ?? 0,
     clocks: spec.clocks ?? [],
-    regions: Object.entries(spec.regions ?? {}).map(([key, region]) =>
-      describeRegion(key, region, spec.type),
-    ),
+    regions: Object.entries(spec.regions ?? {}).map(([key, region]) => describeRegion(key, region)),
     state: describeState(cls),
     reset: resets(cls),
     ...(spec.deviceTree ? { "device-tree": describeDeviceTree(spec.deviceTree, cls) } : {}),

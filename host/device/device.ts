@@ -1,18 +1,12 @@
-import type { Pointer } from "bun:ffi";
 import type { Declared, DeviceSpec } from "./spec.ts";
 import { defineAccessors, type HasViews, type Layout, layOut, VIEWS } from "./state.ts";
 
-/** What the host hands to a device that it makes. */
-export interface Making {
-  readonly instance: Pointer;
-  readonly own: PropertyDescriptorMap;
-}
-
-let making: Making | undefined;
+/** Own properties of the device that the host is making. */
+let making: PropertyDescriptorMap | undefined;
 
 /** Makes an instance of `cls`; its constructor and field initializers find the device complete. */
-export function make<T extends Device>(cls: new () => T, parts: Making): T {
-  making = parts;
+export function make<T extends Device>(cls: new () => T, own: PropertyDescriptorMap): T {
+  making = own;
   try {
     return new cls();
   } finally {
@@ -28,7 +22,7 @@ export abstract class Device {
         `${new.target.name} cannot be made by a script: QEMU makes it, by -device or a board`,
       );
     }
-    Object.defineProperties(this, making.own);
+    Object.defineProperties(this, making);
     making = undefined;
   }
 }

@@ -3,6 +3,8 @@
  * With no argument, or with a value, they declare a field; with an options object, a property.
  */
 
+import { DeclarationError } from "./errors.ts";
+
 /** ScriptFieldType of qapi/script.json. */
 export type FieldKind =
   | "bool"
@@ -78,8 +80,34 @@ export interface ScalarOrProperty<V extends number | bigint | boolean, A> extend
   (options: PropertyOptions<V>): Property<V>;
 }
 
+/** Smallest and largest value of each kind of number. */
+const RANGES: Partial<Record<PropertyKind | FieldKind, readonly [bigint, bigint]>> = {
+  uint8: [0n, 2n ** 8n - 1n],
+  uint16: [0n, 2n ** 16n - 1n],
+  uint32: [0n, 2n ** 32n - 1n],
+  uint64: [0n, 2n ** 64n - 1n],
+  size: [0n, 2n ** 64n - 1n],
+  int8: [-(2n ** 7n), 2n ** 7n - 1n],
+  int16: [-(2n ** 15n), 2n ** 15n - 1n],
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+};
+
+/** Thrown where the script declares the value, so that the message has its line. */
+function checkRange(kind: PropertyKind | FieldKind, value: unknown): void {
+  const range = RANGES[kind];
+  if (range === undefined || value === undefined) {
+    return;
+  }
+  const whole = typeof value === "bigint" || Number.isInteger(value);
+  if (!whole || BigInt(value as number) < range[0] || BigInt(value as number) > range[1]) {
+    throw new DeclarationError(`${String(value)} is no ${kind}`);
+  }
+}
+
 function property<V>(kind: PropertyKind, options: PropertyOptions<V>): Property<V> {
   const { name, description } = options;
+  checkRange(kind, options.default);
   return { is: "property", kind, name, description, default: options.default as Property["default"] };
 }
 
@@ -88,8 +116,13 @@ function scalar<V extends number | bigint | boolean, A>(
   bytes: number,
 ): ScalarOrProperty<V, A> {
   const field = { is: "field", kind, bytes, count: 0 } as const;
-  const declare = (argument: V | PropertyOptions<V>) =>
-    typeof argument === "object" ? property(kind as PropertyKind, argument) : { ...field, reset: argument };
+  const declare = (argument: V | PropertyOptions<V>) => {
+    if (typeof argument === "object") {
+      return property(kind as PropertyKind, argument);
+    }
+    checkRange(kind, argument);
+    return { ...field, reset: argument };
+  };
   const array = (count: number): Field<A> => {
     if (!Number.isInteger(count) || count < 1) {
       throw new RangeError(`an array of ${count} elements cannot be declared`);

@@ -1,5 +1,5 @@
-import type { Pointer } from "bun:ffi";
 import { qemu } from "../native/library.ts";
+import type { Handle } from "./handle.ts";
 
 /** An outgoing interrupt line. */
 export interface IrqLine {
@@ -16,20 +16,20 @@ export type IrqLines<Names extends string> = { readonly [N in Names]: IrqLine } 
   drive(levels: number): void;
 };
 
-function line(instance: Pointer, index: number): IrqLine {
+function line(instance: Handle, index: number): IrqLine {
   return {
-    set: (level) => qemu.script_irq_set(instance, index, level ? 1 : 0),
-    raise: () => qemu.script_irq_set(instance, index, 1),
-    lower: () => qemu.script_irq_set(instance, index, 0),
+    set: (level) => qemu.script_irq_set(instance.pointer, index, level ? 1 : 0),
+    raise: () => qemu.script_irq_set(instance.pointer, index, 1),
+    lower: () => qemu.script_irq_set(instance.pointer, index, 0),
     pulse: () => {
-      qemu.script_irq_set(instance, index, 1);
-      qemu.script_irq_set(instance, index, 0);
+      qemu.script_irq_set(instance.pointer, index, 1);
+      qemu.script_irq_set(instance.pointer, index, 0);
     },
   };
 }
 
-export function irqLines<Names extends string>(instance: Pointer, names: readonly Names[]): IrqLines<Names> {
+export function irqLines<Names extends string>(instance: Handle, names: readonly Names[]): IrqLines<Names> {
   const named = Object.fromEntries(names.map((name, index) => [name, line(instance, index)]));
-  const drive = (levels: number) => qemu.script_irq_drive(instance, levels >>> 0);
+  const drive = (levels: number) => qemu.script_irq_drive(instance.pointer, levels >>> 0);
   return Object.freeze({ ...named, drive }) as IrqLines<Names>;
 }

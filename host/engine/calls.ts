@@ -2,9 +2,10 @@
 
 import type { Pointer } from "bun:ffi";
 import { type Chardev, Chardev as ChardevHandle } from "../device/chardev.ts";
-import { propertyName } from "../device/describe.ts";
-import { make } from "../device/device.ts";
+import { checkMade, has, propertyName } from "../device/check.ts";
+import { type DeviceClass, make } from "../device/device.ts";
 import type { Property } from "../device/fields.ts";
+import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
 import type { DeviceSpec } from "../device/spec.ts";
 import { resetFields, staleViews, VIEWS, viewsOf } from "../device/state.ts";
@@ -26,19 +27,21 @@ function answerError(frame: number, error: unknown): void {
 
 // --- realize ------------------------------------------------------------------------------------------------------
 
-function configValue(instance: Pointer, key: string, property: Property, chardevs: Chardev[]): unknown {
-  if (property.kind === "chardev") {
-    const index = chardevs.length;
-    const chardev = new ChardevHandle(qemu.script_instance_chardev(instance, index) as Pointer);
-    chardevs.push(chardev);
-    return chardev;
-  }
+/** What a device is made of, until it goes. */
+interface Parts {
+  readonly own: PropertyDescriptorMap;
+  readonly chardevs: readonly Chardev[];
+  /** Makes every later use throw; C may then free it all. */
+  drop(device: ScriptedDevice | undefined): void;
+}
+
+function configValue(instance: Pointer, key: string, property: Property): unknown {
   const value = text(qemu.script_instance_property(instance, propertyName(key, property)));
   switch (property.kind) {
     case "bool":
       return value === "true";
     case "string":
-      return value.replace(/^"|"$/g, "");
+      return value;
     case "uint64":
     case "int64":
     case "size":
@@ -48,41 +51,70 @@ function configValue(instance: Pointer, key: string, property: Property, chardev
   }
 }
 
-function clockGetters(instance: Pointer, spec: DeviceSpec): object {
+function clockGetters(instance: Handle, spec: DeviceSpec): object {
   const clocks = {};
   for (const [index, name] of (spec.clocks ?? []).entries()) {
-    Object.defineProperty(clocks, name, {
-      enumerable: true,
-      get: () => qemu.script_clock_hz(instance, index),
-    });
+    const get = () => qemu.script_clock_hz(instance.pointer, index);
+    Object.defineProperty(clocks, name, { enumerable: true, get });
   }
   return Object.freeze(clocks);
+}
+
+function makeParts(pointer: Pointer, block: ArrayBuffer, cls: DeviceClass): Parts {
+  const { spec, layout } = cls;
+  const handles = [new Handle(pointer, spec.type)];
+  const chardevs: Chardev[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [key, property] of Object.entries(spec.properties ?? {})) {
+    if (property.kind === "chardev") {
+      const chardev = qemu.script_instance_chardev(pointer, chardevs.length) as Pointer;
+      const handle = new Handle(chardev, `${key} of ${spec.type}`);
+      handles.push(handle);
+      chardevs.push(new ChardevHandle(handle));
+      config[key] = chardevs.at(-1);
+    } else {
+      config[key] = configValue(pointer, key, property);
+    }
+  }
+  const own = {
+    [VIEWS]: { value: viewsOf(block, layout), writable: true },
+    config: { value: Object.freeze(config), enumerable: true },
+    irqs: { value: irqLines(handles[0]!, spec.irqs ?? []) },
+    clocks: { value: clockGetters(handles[0]!, spec) },
+  };
+  const drop = (device: ScriptedDevice | undefined) => {
+    for (const handle of handles) {
+      handle.drop();
+    }
+    if (device) {
+      device[VIEWS] = staleViews(spec.type);
+    }
+    // Views that the script still holds lose their memory.
+    block.transfer();
+  };
+  return { own, chardevs, drop };
 }
 
 function realize(frame: number): void {
   const pointer = pointerIn(frame);
   const id = words[base(frame) + FRAME.target]!;
-  const type = text(qemu.script_instance_type(pointer));
-  const { cls, banks } = classes.get(type)!;
-  const { spec, layout } = cls;
-  const block = borrow(qemu.script_instance_state(pointer) as Pointer, layout.size);
-  const chardevs: Chardev[] = [];
-  const config = Object.fromEntries(
-    Object.entries(spec.properties ?? {}).map(([key, p]) => [key, configValue(pointer, key, p, chardevs)]),
-  );
-  const own = {
-    [VIEWS]: { value: viewsOf(block, layout), writable: true },
-    config: { value: Object.freeze(config), enumerable: true },
-    irqs: { value: irqLines(pointer, spec.irqs ?? []) },
-    clocks: { value: clockGetters(pointer, spec) },
-  };
-  const device = make(cls as new () => ScriptedDevice, { instance: pointer, own });
-  device.realize?.();
+  const { cls, banks } = classes.get(text(qemu.script_instance_type(pointer)))!;
+  const block = borrow(qemu.script_instance_state(pointer) as Pointer, cls.layout.size);
+  const { own, chardevs, drop } = makeParts(pointer, block, cls);
+  let device: ScriptedDevice | undefined;
+  try {
+    device = make(cls as new () => ScriptedDevice, own);
+    checkMade(device, cls);
+    device.realize?.();
+  } catch (error) {
+    drop(device);
+    throw error;
+  }
   const slots = banks.map((_, index) => qemu.script_instance_region(pointer, index));
-  const receiver = typeof device.receive === "function" ? chardevs[0] : undefined;
-  const instance: Instance = { id, pointer, cls, device, receiver, block, slots, queue: undefined };
+  const receiver = has(cls, "receive") ? chardevs[0] : undefined;
+  const instance: Instance = { id, pointer, cls, device, receiver, slots, drop, queue: undefined };
   instances[id] = instance;
-  const regions = Object.values(spec.regions ?? {});
+  const regions = Object.values(cls.spec.regions ?? {});
   for (const [index, bank] of banks.entries()) {
     ports[slots[index]!] = { owner: instance, device, bank, errorValue: regions[index]!.errorValue ?? 0 };
   }
@@ -97,9 +129,7 @@ function unrealize(instance: Instance): void {
   try {
     instance.device.unrealize?.();
   } finally {
-    instance.device[VIEWS] = staleViews(instance.cls.spec.type);
-    // Views that the script still holds lose their memory, which C is about to free.
-    instance.block.transfer();
+    instance.drop(instance.device);
   }
 }
 

@@ -35,8 +35,9 @@ export interface Instance {
   readonly device: ScriptedDevice;
   /** The chardev that it receives from, if it does. */
   readonly receiver: Chardev | undefined;
-  readonly block: ArrayBuffer;
   readonly slots: readonly number[];
+  /** Makes every later use of the device throw. */
+  drop(device: ScriptedDevice): void;
   /** Accesses that wait until an asynchronous one is over; undefined while none is. */
   queue: number[] | undefined;
 }

@@ -6,7 +6,7 @@ import { initialState } from "../device/state.ts";
 import { classes } from "../engine/instances.ts";
 import { cstring, qemu, text } from "../native/library.ts";
 import { scriptGlobals } from "./globals.ts";
-import { report } from "./report.ts";
+import { hasSite, report } from "./report.ts";
 
 function isDeviceClass(value: unknown): value is DeviceClass & { readonly parent: string } {
   return typeof value === "function" && value.prototype instanceof Device && "spec" in value;
@@ -41,8 +41,8 @@ async function importScript(path: string): Promise<Record<string, unknown>> {
 
 /** An error that has no place in the script gets at least the script's name. */
 function named(path: string, error: unknown): unknown {
-  const place = error instanceof SyntaxError || error instanceof DeclarationError;
-  return place ? new Error(`${path}: ${error.message}`, { cause: error }) : error;
+  const nameless = error instanceof SyntaxError || error instanceof DeclarationError;
+  return nameless && !hasSite(error) ? new Error(`${path}: ${error.message}`, { cause: error }) : error;
 }
 
 /**

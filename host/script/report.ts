@@ -49,6 +49,11 @@ function siteOf(error: unknown): Site | undefined {
   return match ? { file: match[1]!, line: Number(match[2]), column: Number(match[3]) } : undefined;
 }
 
+/** Does the error say where in a script it comes from? */
+export function hasSite(error: unknown): boolean {
+  return siteOf(error) !== undefined;
+}
+
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) {
     const message: unknown = error instanceof Object ? Reflect.get(error, "message") : undefined;

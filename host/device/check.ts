@@ -1,0 +1,148 @@
+/** What is wrong with a declaration, found when the script is loaded. */
+
+import type { DeviceClass } from "./device.ts";
+import { DeclarationError } from "./errors.ts";
+import type { Field, Property } from "./fields.ts";
+import type { RegionSpec } from "./spec.ts";
+
+/** Methods of the traits: a field of that name would be in the way. */
+const METHODS = ["realize", "unrealize", "reset", "receive", "receiveBreak", "postLoad", "clockChanged"];
+
+/** What the host gives to every device. */
+const MEMBERS = ["config", "irqs", "clocks", "constructor"];
+
+/** Properties that QEMU gives to every device. */
+const QEMU_PROPERTIES = ["realized", "hotpluggable", "hotplugged", "parent_bus", "type"];
+
+const LARGEST_BANK = 2 ** 32;
+
+/** `migrateClk` as users write it: `migrate-clk`. */
+export function propertyName(key: string, property: Property): string {
+  return property.name ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The nearest descriptor of a member, without running a getter. */
+export function memberOf(cls: DeviceClass, name: string): PropertyDescriptor | undefined {
+  for (let p = cls.prototype as object | null; p; p = Object.getPrototypeOf(p)) {
+    const descriptor = Object.getOwnPropertyDescriptor(p, name);
+    if (descriptor) {
+      return descriptor;
+    }
+  }
+  return undefined;
+}
+
+/** Has the class this method? */
+export function has(cls: DeviceClass, name: string): boolean {
+  return typeof memberOf(cls, name)?.value === "function";
+}
+
+type Fail = (reason: string) => never;
+
+function checkState(cls: DeviceClass, fail: Fail): void {
+  for (const [name, field] of Object.entries(cls.spec.state ?? {})) {
+    if (METHODS.includes(name) || MEMBERS.includes(name)) {
+      fail(`a field cannot be called ${name}`);
+    }
+    const own = Object.getOwnPropertyDescriptor(cls.prototype as object, name);
+    if (own) {
+      fail(`the class has a member ${name}, which hides the field of that name`);
+    }
+    checkUnused(name, field, fail);
+  }
+}
+
+function checkUnused(name: string, field: Field, fail: Fail): void {
+  if (field.kind === "unused" && !(Number.isInteger(field.count) && field.count > 0)) {
+    fail(`${name}: unused(${field.count}) makes no sense`);
+  }
+}
+
+function checkProperties(cls: DeviceClass, fail: Fail): void {
+  const seen = new Set(QEMU_PROPERTIES);
+  for (const [key, property] of Object.entries(cls.spec.properties ?? {})) {
+    const name = propertyName(key, property);
+    if (!/^[a-zA-Z][\w.-]*$/.test(name)) {
+      fail(`property ${key}: '${name}' is no name for a property`);
+    }
+    if (seen.has(name)) {
+      fail(
+        `there are two properties ${name}${QEMU_PROPERTIES.includes(name) ? ": every device has one" : ""}`,
+      );
+    }
+    seen.add(name);
+  }
+  for (const clock of cls.spec.clocks ?? []) {
+    if (seen.has(clock)) {
+      fail(`clock ${clock}: there is a property or clock of that name`);
+    }
+    seen.add(clock);
+  }
+}
+
+function checkIrqs(names: readonly string[], fail: Fail): void {
+  if (new Set(names).size !== names.length) {
+    fail("two interrupt lines have the same name");
+  }
+  if (names.includes("drive")) {
+    fail("an interrupt line cannot be called drive");
+  }
+  if (names.length > 32) {
+    fail(`${names.length} interrupt lines: 32 at most`);
+  }
+}
+
+function checkRegion(key: string, region: RegionSpec, fail: Fail): void {
+  const { size, valid, handled } = region;
+  if (!Number.isSafeInteger(size) || size < 1) {
+    fail(`region ${key}: a size of ${size} bytes makes no sense`);
+  }
+  if (size > LARGEST_BANK) {
+    fail(`region ${key}: ${size} bytes of registers: 4 GiB at most`);
+  }
+  if ((valid?.min ?? 1) > (valid?.max ?? 8)) {
+    fail(`region ${key}: valid.min is larger than valid.max`);
+  }
+  if ((handled?.min ?? 4) > (handled?.max ?? 4)) {
+    fail(`region ${key}: handled.min is larger than handled.max`);
+  }
+}
+
+function checkMigration(cls: DeviceClass, fail: Fail): void {
+  const { version = 1, minimum = version } = cls.spec.migration ?? {};
+  for (const number of [version, minimum]) {
+    if (!Number.isInteger(number) || number < 0 || number > 0x7fffffff) {
+      fail(`migration: ${number} is no version`);
+    }
+  }
+  if (minimum > version) {
+    fail(`migration: the minimum version, ${minimum}, is above the version, ${version}`);
+  }
+}
+
+/** @throws DeclarationError that names the type and what is wrong. */
+export function checkDeclaration(cls: DeviceClass): void {
+  const { spec } = cls;
+  const fail: Fail = (reason) => {
+    throw new DeclarationError(`${spec.type}: ${reason}`);
+  };
+  checkState(cls, fail);
+  checkProperties(cls, fail);
+  checkIrqs(spec.irqs ?? [], fail);
+  for (const [key, region] of Object.entries(spec.regions ?? {})) {
+    checkRegion(key, region, fail);
+  }
+  checkMigration(cls, fail);
+}
+
+/** A class field with the name of a field of the state would hide it. Checked on the made device. */
+export function checkMade(device: object, cls: DeviceClass): void {
+  const hiding = cls.layout.slots.find(
+    ({ name, field }) => field.kind !== "unused" && Object.hasOwn(device, name),
+  );
+  if (hiding) {
+    throw new DeclarationError(
+      `${cls.spec.type}: the class declares ${hiding.name}, which hides the field of that name; give the field its value in \`state\``,
+    );
+  }
+}
