@@ -1,6 +1,7 @@
 import type { Pointer } from "bun:ffi";
 import { beforeEach, describe, expect, test } from "bun:test";
-import { Chardev } from "qemu-script";
+import { Chardev, StaleError } from "qemu-script";
+import { Handle } from "../../../host/device/handle.ts";
 import { rooms } from "../../../host/native/library.ts";
 import { type Call, fakeLibrary } from "../fake-library.ts";
 
@@ -9,11 +10,13 @@ const ROOM = 3;
 
 let connected: number;
 let calls: Call[];
+let handle: Handle;
 let line: Chardev;
 beforeEach(() => {
   connected = 1;
   calls = fakeLibrary({ script_chardev_room: () => ROOM, script_chardev_connected: () => connected });
-  line = new Chardev(POINTER);
+  handle = new Handle(POINTER, "line of probe");
+  line = new Chardev(handle);
   calls.length = 0;
 });
 const names = () => calls.map(({ name }) => name.replace("script_chardev_", ""));
@@ -80,4 +83,18 @@ describe("the room that the host offers", () => {
     line.offer(-1);
     expect([...rooms].filter((room) => room !== 0)).toEqual([-1]);
   });
+});
+
+test("the line of a device that is gone cannot be used", () => {
+  handle.drop();
+  for (const use of [
+    () => line.connected,
+    () => line.put(0),
+    () => line.write("text"),
+    () => line.setBreak(true),
+    () => line.offer(9),
+  ]) {
+    expect(use).toThrow(new StaleError("line of probe is gone and cannot be used any more"));
+  }
+  expect(calls).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   bool,
   chardev,
+  DeclarationError,
   type Field,
   i8,
   i16,
@@ -56,6 +57,31 @@ test.each([
   ["int64", i64(-1n), -1n],
 ] as const)("a field of type %s with a reset value", (kind, field, reset) => {
   expect(plain(field)).toMatchObject({ is: "field", kind, count: 0, reset });
+});
+
+describe("a value that does not fit is refused where it is written", () => {
+  test.each<[string, () => unknown, string]>([
+    ["u8(256)", () => u8(256), "256 is no uint8"],
+    ["u8(-1)", () => u8(-1), "-1 is no uint8"],
+    ["u16(65536)", () => u16(65536), "65536 is no uint16"],
+    ["u32(2 ** 32)", () => u32(2 ** 32), "4294967296 is no uint32"],
+    ["u32(1.5)", () => u32(1.5), "1.5 is no uint32"],
+    ["u32(NaN)", () => u32(Number.NaN), "NaN is no uint32"],
+    ["u64(2n ** 64n)", () => u64(2n ** 64n), "18446744073709551616 is no uint64"],
+    ["u64(-1n)", () => u64(-1n), "-1 is no uint64"],
+    ["i8(128)", () => i8(128), "128 is no int8"],
+    ["i8(-129)", () => i8(-129), "-129 is no int8"],
+    ["i16(32768)", () => i16(32768), "32768 is no int16"],
+    ["i32(2 ** 31)", () => i32(2 ** 31), "2147483648 is no int32"],
+    ["i64(2n ** 63n)", () => i64(2n ** 63n), "9223372036854775808 is no int64"],
+    ["u8({ default: 256 })", () => u8({ default: 256 }), "256 is no uint8"],
+    ["u32({ default: -1 })", () => u32({ default: -1 }), "-1 is no uint32"],
+    ["i32({ default: 2 ** 31 })", () => i32({ default: 2 ** 31 }), "2147483648 is no int32"],
+    ["u64({ default: -1n })", () => u64({ default: -1n }), "-1 is no uint64"],
+    ["size({ default: -1n })", () => size({ default: -1n }), "-1 is no size"],
+  ])("%s", (_, declare, message) => {
+    expect(declare).toThrow(new DeclarationError(message));
+  });
 });
 
 test("0 and false are reset values too", () => {

@@ -1,4 +1,3 @@
-import type { Pointer } from "bun:ffi";
 import { type Device, make } from "../../../host/device/device.ts";
 import { initialState, type Layout, VIEWS, viewsOf } from "../../../host/device/state.ts";
 
@@ -21,7 +20,7 @@ export function makeDevice<T extends Device>(
     irqs: { value: irqs },
     clocks: { value: clocks },
   };
-  return make(cls, { instance: 1 as Pointer, own });
+  return make(cls, own);
 }
 
 export function blockOf(layout: Layout): ArrayBuffer {

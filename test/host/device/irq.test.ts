@@ -1,5 +1,7 @@
 import type { Pointer } from "bun:ffi";
 import { beforeEach, expect, test } from "bun:test";
+import { StaleError } from "qemu-script";
+import { Handle } from "../../../host/device/handle.ts";
 import { irqLines } from "../../../host/device/irq.ts";
 import { type Call, fakeLibrary } from "../fake-library.ts";
 
@@ -9,7 +11,8 @@ let calls: Call[];
 beforeEach(() => {
   calls = fakeLibrary();
 });
-const lines = () => irqLines(INSTANCE, ["first", "second"]);
+const handle = new Handle(INSTANCE, "probe");
+const lines = (of = handle) => irqLines(of, ["first", "second"]);
 const set = (line: number, level: number): Call => ({
   name: "script_irq_set",
   args: [INSTANCE, line, level],
@@ -49,4 +52,14 @@ test("lines can be handed on without their object", () => {
 
 test("lines cannot be replaced", () => {
   expect(() => Object.assign(lines(), { first: undefined })).toThrow(TypeError);
+});
+
+test("lines of a device that is gone cannot be used", () => {
+  const gone = new Handle(INSTANCE, "probe");
+  const { first, drive } = lines(gone);
+  gone.drop();
+  for (const use of [first.raise, first.lower, first.pulse, () => first.set(true), () => drive(0)]) {
+    expect(use).toThrow(new StaleError("probe is gone and cannot be used any more"));
+  }
+  expect(calls).toEqual([]);
 });
