@@ -39,18 +39,12 @@ export function guestArguments(subject: Subject, program: string, serial = "stdi
   return [...machine, "-monitor", "none", "-serial", serial, ...subject.args, "-kernel", program];
 }
 
-/** A line `NAME COUNT TICKS` that a guest printed, with the time in ns. */
-export interface Timing {
-  readonly count: number;
-  readonly ns: number;
-}
-
 /**
- * What a guest printed with print_line (test/guests/common.inc), by name.
+ * The times that a guest printed, by name: ns for one of what it repeated, in each of the calls it timed.
  *
- * @throws Error when the counter's frequency is not among it
+ * @throws Error when the counter's frequency is not among the lines `NAME COUNT TICKS`
  */
-export function parseTimings(transcript: string): ReadonlyMap<string, Timing> {
+export function parseTimings(transcript: string): ReadonlyMap<string, readonly number[]> {
   const lines = [...transcript.matchAll(/^(\w+) ([0-9a-f]{16}) ([0-9a-f]{16})\r?$/gm)].map(
     ([, name = "", count = "", ticks = ""]) => ({
       name,
@@ -60,5 +54,12 @@ export function parseTimings(transcript: string): ReadonlyMap<string, Timing> {
   );
   const frequency = lines.find(({ name }) => name === "frequency")?.ticks;
   if (!frequency) throw new Error(`the guest did not tell its counter's frequency:\n${transcript}`);
-  return new Map(lines.map(({ name, count, ticks }) => [name, { count, ns: (ticks / frequency) * 1e9 }]));
+  const times = new Map<string, number[]>();
+  for (const { name, count, ticks } of lines) {
+    if (name === "frequency") continue;
+    const own = times.get(name) ?? [];
+    times.set(name, own);
+    own.push(((ticks / frequency) * 1e9) / count);
+  }
+  return times;
 }

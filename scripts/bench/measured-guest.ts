@@ -2,7 +2,7 @@
 import { Guest, GuestError } from "../lib/guest.ts";
 import { throwIfInterrupted } from "../lib/process.ts";
 import type { Subject } from "./bench.ts";
-import { guestArguments, parseTimings, type Timing } from "./guest-program.ts";
+import { guestArguments, parseTimings } from "./guest-program.ts";
 
 const LIMIT_MS = 120_000;
 
@@ -11,7 +11,10 @@ const LIMIT_MS = 120_000;
  *
  * @throws GuestError when it does not end in time or with status 0
  */
-export async function timings(subject: Subject, program: string): Promise<ReadonlyMap<string, Timing>> {
+export async function timings(
+  subject: Subject,
+  program: string,
+): Promise<ReadonlyMap<string, readonly number[]>> {
   return await withGuest(subject, guestArguments(subject, program), async (guest) => {
     const { status, signal } = await guest.waitForExit(LIMIT_MS);
     throwIfInterrupted();

@@ -1,5 +1,5 @@
 /** The other end of a serial line, without an event loop in between: named pipes, poll(2) and blocking calls. */
-import { dlopen, FFIType } from "bun:ffi";
+import { dlopen } from "bun:ffi";
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ export class PipeLine implements Disposable {
   private readonly output: number;
   private readonly libc = dlopen("libc.so.6", {
     // int poll(struct pollfd *fds, nfds_t nfds, int timeout)
-    poll: { args: [FFIType.buffer, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
+    poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   });
 
   private constructor(directory: string) {
@@ -43,7 +43,7 @@ export class PipeLine implements Disposable {
   /** The next byte; undefined when none comes. */
   take(limit = REPLY_LIMIT_MS): number | undefined {
     const pollfd = new Int32Array([this.output, POLLIN]);
-    if (this.libc.symbols.poll(pollfd, 1, limit) <= 0) return undefined;
+    if (this.libc.symbols.poll(pollfd, 1n, limit) <= 0) return undefined;
     const byte = new Uint8Array(1);
     readSync(this.output, byte);
     return byte[0];
