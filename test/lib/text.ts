@@ -1,0 +1,94 @@
+/** What came in so far on a stream, and waiting for what should come. One character per byte. */
+
+interface Waiter {
+  look(): boolean;
+  fail(reason: string): void;
+}
+
+/** How much of a text an error shows. */
+const SHOWN = 4_000;
+
+export class Text {
+  /** For errors: what this is the text of. */
+  readonly name: string;
+  private received = "";
+  /** All before this has been matched. */
+  private cursor = 0;
+  private waiters: Waiter[] = [];
+  private over: string | undefined;
+  private readonly done = Promise.withResolvers<string>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** All that came. */
+  get all(): string {
+    return this.received;
+  }
+
+  /** All that came after the last match. */
+  get rest(): string {
+    return this.received.slice(this.cursor);
+  }
+
+  /** All that came, once nothing more can come. */
+  get complete(): Promise<string> {
+    return this.done.promise;
+  }
+
+  get lines(): string[] {
+    return this.received.split("\n").filter((line) => line !== "");
+  }
+
+  add(bytes: Uint8Array): void {
+    this.received += Buffer.from(bytes).toString("latin1");
+    while (this.waiters[0]?.look()) {
+      this.waiters.shift();
+    }
+  }
+
+  /** Nothing more can come. */
+  end(reason: string): void {
+    this.over ??= reason;
+    for (const waiter of this.waiters.splice(0)) {
+      waiter.fail(this.over);
+    }
+    this.done.resolve(this.received);
+  }
+
+  /**
+   * Waits for the first match after the last one.
+   *
+   * @returns the match, with its groups
+   * @throws Error with what came instead
+   */
+  waitFor(pattern: string | RegExp, ms: number): Promise<RegExpExecArray> {
+    const regexp = typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern;
+    const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
+    const fail = (reason: string) => {
+      clearTimeout(timer);
+      this.waiters = this.waiters.filter((other) => other !== waiter);
+      reject(new Error(`${this.name}: ${pattern} did not come: ${reason}\n${this.received.slice(-SHOWN)}`));
+    };
+    const look = () => {
+      const match = regexp.exec(this.rest);
+      if (match === null) {
+        return false;
+      }
+      clearTimeout(timer);
+      this.cursor += match.index + match[0].length;
+      resolve(match);
+      return true;
+    };
+    const waiter = { look, fail };
+    const timer = setTimeout(() => fail(`${ms} ms passed`), ms);
+    if (this.waiters.length > 0 || !look()) {
+      this.waiters.push(waiter);
+      if (this.over !== undefined) {
+        fail(this.over);
+      }
+    }
+    return promise;
+  }
+}
