@@ -54,7 +54,7 @@ describe("a throw is reported once, with its place, and reads give 0:", () => {
       "RangeError: Maximum call stack size exceeded. (read of faulty-ts at 0x28)",
     ],
   ])("%s", async (_, offset, name, message) => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     for (let i = 0; i < 3; i++) {
       expect(await poker.read(offset)).toBe(0);
     }
@@ -66,7 +66,7 @@ describe("a throw is reported once, with its place, and reads give 0:", () => {
     ["in a write", 0x04, "write", "cannot be written with 7 (write of faulty-ts at 0x4)"],
     ["in an async write", 0x14, "write rejects later", "write rejected later (write of faulty-ts at 0x14)"],
   ])("%s", async (_, offset, name, message) => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await poker.write(offset, 7);
     await poker.write(offset, 7);
     await expectAlive(poker);
@@ -78,7 +78,7 @@ describe("a throw is reported once, with its place, and reads give 0:", () => {
     ["in a rejected promise", 0x20, "promise", "nobody handles this"],
     ["in a microtask", 0x24, "microtask", "thrown in a microtask"],
   ])("%s", async (_, offset, name, message) => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await poker.write(offset, 1);
     await poker.stderr.waitFor(message, SOON_MS);
     await poker.write(offset, 1);
@@ -91,7 +91,7 @@ describe("a throw is reported once, with its place, and reads give 0:", () => {
   });
 
   test("in an interval, whose messages differ", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await poker.write(0x1c, 1);
     await poker.stderr.waitFor("the interval is over", SOON_MS);
     await expectAlive(poker);
@@ -99,7 +99,7 @@ describe("a throw is reported once, with its place, and reads give 0:", () => {
   });
 
   test("of no Error", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     expect(await poker.read(0x0c)).toBe(0);
     expect(await poker.read(0x0c)).toBe(0);
     expect(poker.stderr.lines.filter((line) => line.includes("just text"))).toHaveLength(1);
@@ -108,13 +108,13 @@ describe("a throw is reported once, with its place, and reads give 0:", () => {
 });
 
 test("what a script handles itself is reported to nobody", async () => {
-  const poker = await Poker.start("faulty");
+  const poker = await Poker.start(FAULTY);
   expect(await poker.read(0x2c)).toBe(0x600d);
   expect(poker.stderr.all).toBe("");
 });
 
 test("a value that is none of a register's becomes one", async () => {
-  const poker = await Poker.start("faulty");
+  const poker = await Poker.start(FAULTY);
   const expected = [0, 0, 0, 0xffff_ffff, 1, 0, 5, 0, 0, 0];
   for (const value of expected) {
     expect(await poker.read(0x30)).toBe(value);
@@ -128,7 +128,7 @@ describe("process.exit", () => {
     ["in a handler, with 0", 0x40, 0],
     ["in a timer", 0x44, 255],
   ])("%s is a request to shut down", async (_, offset, status) => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await poker.askWrite(offset, status);
     const event = await poker.qemu.qmp.waitForEvent("SHUTDOWN");
     expect(event.data).toMatchObject({ guest: false });
@@ -137,13 +137,13 @@ describe("process.exit", () => {
   });
 
   test("process.abort too, with status 1", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await poker.askWrite(0x58, 0);
     expect(await poker.qemu.waitForExit(SOON_MS)).toEqual({ status: 1, signal: null });
   });
 
   test("while the machine is stopped", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await poker.write(0x44, 4);
     // It may come before or after the machine has stopped; either way the process ends.
     await poker.qemu.qmp.execute("stop").catch(() => {});
@@ -156,7 +156,7 @@ describe("what scripts print goes to stderr", () => {
     /^log 1 { a: \[ 2 \] }\ninfo\nwarn\nerror\ndebug\n[\s\S]*through globalThis\n[\s\S]*printed\n/;
 
   test("and not to QMP", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await poker.write(0x48, 0);
     await poker.stderr.waitFor(printed, SOON_MS);
     await expectAlive(poker);
@@ -192,7 +192,7 @@ describe("a handler that never returns", () => {
   };
 
   test("is named after about a second; the monitor goes on, and quit ends the program", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     const { line, after } = await stuck(poker, 0x4c);
     expect(line).toMatch(new RegExp(`^${NAME}: .*read.*0x4c.*faulty-ts.*1 s`));
     expect(after).toBeGreaterThan(900);
@@ -202,7 +202,7 @@ describe("a handler that never returns", () => {
   });
 
   test("is named once", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await stuck(poker, 0x4c);
     // Long enough for a second message, by the clock of the process that would print it.
     const before = await poker.qemu.cpuTime();
@@ -213,14 +213,14 @@ describe("a handler that never returns", () => {
   });
 
   test.each(["SIGTERM", "SIGINT"] as const)("does not keep %s from ending the program", async (signal) => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await stuck(poker, 0x4c);
     poker.qemu.signal(signal);
     expect(await poker.qemu.waitForExit(SOON_MS)).toEqual({ status: 1, signal: null });
   });
 
   test("in a timer", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     const { line } = await stuck(poker, 0x50);
     expect(line).toMatch(new RegExp(`^${NAME}: .*(timer|promise).*1 s`));
     expect(await poker.qemu.qmp.execute("query-status")).toMatchObject({ status: "running" });
@@ -228,7 +228,7 @@ describe("a handler that never returns", () => {
   });
 
   test("an async handler that waits for good is no such thing", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     await poker.askRead(0x54);
     // Three times as long as the watchdog takes for one that does not return.
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -252,7 +252,7 @@ describe("when QEMU itself fails", () => {
   });
 
   test("SIGABRT from outside, too", async () => {
-    const poker = await Poker.start("faulty");
+    const poker = await Poker.start(FAULTY);
     poker.qemu.signal("SIGABRT");
     expect(await poker.qemu.waitForExit(SOON_MS)).toEqual({ status: null, signal: "SIGABRT" });
     expect(poker.stderr.all).toBe("");

@@ -2,7 +2,6 @@
 
 import { bareMetal, guest, VIRT } from "./guest-code.ts";
 import { SOON_MS } from "./limit.ts";
-import { device } from "./program.ts";
 import { type Options, Qemu } from "./qemu.ts";
 
 /** Frequency of the generic timer of virt's Cortex-A76. */
@@ -24,9 +23,9 @@ export class Poker {
     this.qemu = qemu;
   }
 
-  /** @param name of a script in test/fixtures/devices, whose device is at {@link VIRT}.platformBus */
+  /** @param path of a script, whose device is at {@link VIRT}.platformBus */
   static async start(
-    name: string,
+    path: string,
     options: Partial<Options> & {
       readonly properties?: string;
       readonly accel?: string;
@@ -35,14 +34,14 @@ export class Poker {
   ): Promise<Poker> {
     const { properties = "", accel, smp = 1, args = [], lines = [], ...rest } = options;
     const machine = bareMetal(guest("poker"), { smp, ...(accel === undefined ? {} : { accel }) });
-    const scripted = ["-device", `script,path=${device(name)}${properties}`];
+    const scripted = ["-device", `script,path=${path}${properties}`];
     const qemu = await Qemu.start({
       ...rest,
       args: [...machine, ...scripted, ...args],
       lines: ["console", ...lines],
     });
     const poker = new Poker(qemu);
-    if (!args.includes("-S")) {
+    if (!args.some((word) => word === "-S" || word === "-incoming" || word === "-loadvm")) {
       await poker.ready();
     }
     return poker;
@@ -96,8 +95,12 @@ export class Poker {
     return { value: Number(`0x${match[1]}`), ms: (Number(`0x${match[2]}`) * 1000) / HZ };
   }
 
-  async powerOff(): Promise<void> {
-    await this.send("o");
+  powerOff(): Promise<void> {
+    return this.send("o");
+  }
+
+  reset(): Promise<void> {
+    return this.send("z");
   }
 
   get stderr() {

@@ -7,6 +7,7 @@ export class Qtest {
   private readonly line: Line;
   private readonly replies: ((words: string[]) => void)[] = [];
   private readonly levels = new Map<number, boolean>();
+  private waiting: (() => void)[] = [];
 
   constructor(line: Line) {
     this.line = line;
@@ -65,6 +66,15 @@ export class Qtest {
     return this.levels.get(line) ?? false;
   }
 
+  /** Waits until a followed line has this level. */
+  async waitForIrq(line: number, level: boolean): Promise<void> {
+    while (this.irq(line) !== level) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.waiting.push(resolve);
+      await within(SOON_MS, `line ${line} ${level ? "high" : "low"}`, promise);
+    }
+  }
+
   private async read(command: string, address: number): Promise<number> {
     return Number((await this.ask(`${command} ${hex(address)}`))[0]);
   }
@@ -85,6 +95,9 @@ export class Qtest {
     const words = text.split(" ");
     if (words[0] === "IRQ") {
       this.levels.set(Number(words[2]), words[1] === "raise");
+      for (const wake of this.waiting.splice(0)) {
+        wake();
+      }
     } else {
       this.replies.shift()?.(words);
     }
