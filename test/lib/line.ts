@@ -64,6 +64,9 @@ export class Line {
     if (this.socket === undefined) {
       throw new Error(`${this.text.name}: QEMU is not connected`);
     }
+    if (this.socket.destroyed) {
+      throw new Error(`${this.text.name}: QEMU closed the connection`);
+    }
     return this.socket;
   }
 
