@@ -29,7 +29,7 @@ const SHORT = 0x28;
 
 /** The guest's counter, as the monitor sees it. */
 async function counter({ qmp }: Qemu): Promise<bigint> {
-  return BigInt((await qmp.human("xp /1gx 0x42000000")).split(":")[1]!.trim());
+  return BigInt((await qmp.human("xp /1gx 0x43000000")).split(":")[1]!.trim());
 }
 
 describe("running and stopping", () => {
