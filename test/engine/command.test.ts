@@ -506,7 +506,9 @@ describe("on a terminal", () => {
   test("Ctrl-C is the guest's", async () => {
     const { PROGRAM } = await import("../lib/program.ts");
     let step = 0;
-    const words = bareMetal(guest("poker")).map((word) => (word === "chardev:console" ? "mon:stdio" : word));
+    const words = bareMetal(guest("poker", { BUSY: 0 })).map((word) =>
+      word === "chardev:console" ? "mon:stdio" : word,
+    );
     const program = [...PROGRAM, ...words, "-script", `path=${PL011},replaces=pl011`];
     const shown = await onTerminal(settings(program), (sofar, write) => {
       if (step === 0 && sofar.includes("ready")) {

@@ -30,10 +30,23 @@ export class Poker {
       readonly properties?: string;
       readonly accel?: string;
       readonly smp?: number;
+      /** Keep a second vCPU busy. */
+      readonly busy?: boolean;
     } = {},
   ): Promise<Poker> {
-    const { properties = "", accel, smp = 1, args = [], lines = [], ...rest } = options;
-    const machine = bareMetal(guest("poker"), { smp, ...(accel === undefined ? {} : { accel }) });
+    const {
+      properties = "",
+      accel,
+      busy = false,
+      smp = busy ? 2 : 1,
+      args = [],
+      lines = [],
+      ...rest
+    } = options;
+    const machine = bareMetal(guest("poker", { BUSY: busy ? 1 : 0 }), {
+      smp,
+      ...(accel === undefined ? {} : { accel }),
+    });
     const scripted = ["-device", `script,path=${path}${properties}`];
     const qemu = await Qemu.start({
       ...rest,
