@@ -13,7 +13,9 @@ export type ReadMethod<T> = KeysOf<T, () => number | Promise<number>>;
 /** Names of methods that take what the guest wrote. */
 export type WriteMethod<T> = KeysOf<T, (value: number) => void | Promise<void>>;
 /** Names of methods that act on a change. */
-export type Method<T> = KeysOf<T, () => void>;
+export type Method<T> = {
+  [K in KeysOf<T, () => void>]: T[K] extends () => PromiseLike<unknown> ? never : K;
+}[KeysOf<T, () => void>];
 
 /**
  * What the guest can do with the bits of a register, in the words of hardware manuals: read and write, read only,
@@ -169,7 +171,7 @@ function checkField(cls: DeviceClass, register: Register<object>, fail: (reason:
     fail(`field: ${cls.name} has no ${field}`);
   } else if (slot !== undefined && slot.field.count > 0) {
     fail(`field: ${cls.name}'s ${field} is an array`);
-  } else if (member.set === undefined && stores(register)) {
+  } else if (member.set === undefined && (stores(register) || (register.mode === "rc" && !register.read))) {
     fail(`field: ${cls.name}'s ${field} cannot be written: give it mode "ro" or a write method`);
   }
 }
@@ -208,7 +210,7 @@ function method(cls: DeviceClass, name: string): (this: object, ...args: number[
 
 /** Source of a function over `this`, so that each register gets code of its own, in which all is constant. */
 function build(parameters: string, body: string, changed?: (this: object) => unknown): Writer {
-  const tail = changed ? " changed.call(this);" : "";
+  const tail = changed ? " return changed.call(this);" : "";
   return new Function("changed", `return function (${parameters}) { ${body}${tail} };`)(changed);
 }
 

@@ -34,16 +34,12 @@ export class Chardev {
     qemu.script_chardev_break(this.#handle.pointer, on ? 1 : 0);
   }
 
-  /**
-   * For the host: how many bytes the device can take. Growing room lets the backend send what it held back.
-   */
-  offer(room: number): void {
+  /** For the host: how many bytes the device can take now. The backend hears of room that it may wait for. */
+  offer(room: number, taken = false): void {
     const before = rooms[this.#room]!;
-    if (room !== before) {
-      rooms[this.#room] = room;
-      if (room > before) {
-        qemu.script_chardev_accept(this.#handle.pointer);
-      }
+    rooms[this.#room] = room;
+    if (room > before || (taken && room > 0)) {
+      qemu.script_chardev_accept(this.#handle.pointer);
     }
   }
 }

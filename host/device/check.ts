@@ -39,13 +39,22 @@ export function has(cls: DeviceClass, name: string): boolean {
 
 type Fail = (reason: string) => never;
 
+/** Has the class, or one between it and the declaration, a member of this name? */
+function hides(cls: DeviceClass, name: string): boolean {
+  for (let c: object = cls; !Object.hasOwn(c, "layout"); c = Object.getPrototypeOf(c)) {
+    if (Object.hasOwn(Reflect.get(c, "prototype"), name)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 function checkState(cls: DeviceClass, fail: Fail): void {
   for (const [name, field] of Object.entries(cls.spec.state ?? {})) {
     if (METHODS.includes(name) || MEMBERS.includes(name)) {
       fail(`a field cannot be called ${name}`);
     }
-    const own = Object.getOwnPropertyDescriptor(cls.prototype as object, name);
-    if (own) {
+    if (hides(cls, name)) {
       fail(`the class has a member ${name}, which hides the field of that name`);
     }
     checkUnused(name, field, fail);

@@ -1,4 +1,4 @@
-import type { Declared, DeviceSpec } from "./spec.ts";
+import type { Checked, Declared, DeviceSpec } from "./spec.ts";
 import { defineAccessors, type HasViews, type Layout, layOut, VIEWS } from "./state.ts";
 
 /** Own properties of the device that the host is making. */
@@ -36,11 +36,6 @@ export interface DeviceClass<S extends DeviceSpec = DeviceSpec, T = unknown> {
   readonly layout: Layout;
 }
 
-/** Forbids a field whose name a device has already. */
-type NoClash<S> = S extends { readonly state: infer F }
-  ? { readonly state: { readonly [K in keyof F]: K extends "config" | "irqs" | "clocks" ? never : F[K] } }
-  : unknown;
-
 /** A device on the system bus: memory-mapped regions, interrupt lines, clocks. */
 export abstract class SysBusDevice extends Device {
   static readonly parent = "sys-bus-device";
@@ -49,7 +44,7 @@ export abstract class SysBusDevice extends Device {
    * The base class of a device with this declaration. Its fields, `config`, `irqs` and `clocks` are there, typed, from
    * the constructor on.
    */
-  static with<const S extends DeviceSpec>(spec: S & NoClash<S>): DeviceClass<S, SysBusDevice & Declared<S>> {
+  static with<const S extends DeviceSpec>(spec: S & Checked<S>): DeviceClass<S, SysBusDevice & Declared<S>> {
     const layout = layOut(spec.state ?? {});
     abstract class Declaration extends SysBusDevice {
       static readonly spec = spec;

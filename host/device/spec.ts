@@ -55,13 +55,18 @@ export interface DeviceSpec {
   readonly deviceTree?: DeviceTreeSpec;
 }
 
-type Part<S, K extends string> = S extends { readonly [P in K]?: infer V } ? Exclude<V, undefined> : never;
+/** A part of the declaration; one with nothing in it if it is absent. */
+type Part<S, K extends string> = K extends keyof S ? Exclude<S[K], undefined> : Record<never, never>;
 
-/** Fields as properties of the device. */
+type KeysOfKind<F, V> = {
+  [K in keyof F]: [ValueOf<F[K]>] extends [never] ? never : ValueOf<F[K]> extends V ? K : never;
+}[keyof F];
+
+/** Fields as properties of the device; arrays are views of fixed memory and cannot be replaced. */
 export type StateOf<S> = {
-  -readonly [K in keyof Part<S, "state"> as ValueOf<Part<S, "state">[K]> extends never ? never : K]: ValueOf<
-    Part<S, "state">[K]
-  >;
+  -readonly [K in KeysOfKind<Part<S, "state">, number | bigint | boolean>]: ValueOf<Part<S, "state">[K]>;
+} & {
+  readonly [K in KeysOfKind<Part<S, "state">, ArrayBufferView>]: ValueOf<Part<S, "state">[K]>;
 };
 
 /** Values of the properties, fixed since realize. */
@@ -84,5 +89,29 @@ export type Declared<S> = StateOf<S> & {
   readonly irqs: IrqsOf<S>;
   readonly clocks: ClocksOf<S>;
 };
+
+type Only<T, Shape> = { readonly [K in Exclude<keyof T, keyof Shape>]: never };
+
+/** What the shape of DeviceSpec cannot say: no unknown keys, no taken names, no line that was not declared. */
+export type Checked<S> = Only<S, DeviceSpec> & {
+  readonly state?: { readonly [K in keyof Part<S, "state"> & Taken]: never };
+  readonly irqs?: readonly Exclude<Names<Part<S, "irqs">>, "drive">[];
+  readonly regions?: { readonly [K in keyof Part<S, "regions">]: Only<Part<S, "regions">[K], RegionSpec> };
+  readonly deviceTree?: Only<Part<S, "deviceTree">, DeviceTreeSpec> & {
+    readonly interrupts?: readonly Names<Part<S, "irqs">>[];
+  };
+};
+
+type Taken =
+  | "config"
+  | "irqs"
+  | "clocks"
+  | "realize"
+  | "unrealize"
+  | "reset"
+  | "receive"
+  | "receiveBreak"
+  | "postLoad"
+  | "clockChanged";
 
 export type { Chardev };

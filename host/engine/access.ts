@@ -36,14 +36,18 @@ function perform(port: Port, at: number): unknown {
   return write === undefined ? bank.badWrite(offset) : write.call(port.device, words[at + FRAME.value]!);
 }
 
-/** After any code of the device ran: how much can it receive now? */
-export function updateRoom(owner: Instance): void {
+/**
+ * After any code of the device ran: how much can it receive now?
+ *
+ * @param taken whether it has just been given what the backend had counted against its room
+ */
+export function updateRoom(owner: Instance, taken: boolean): void {
   const { receiver } = owner;
   if (receiver === undefined) {
     return;
   }
   try {
-    receiver.offer(owner.device.room! | 0);
+    receiver.offer(owner.device.room! | 0, taken);
   } catch (error) {
     report(error, `room of ${owner.cls.spec.type}`);
   }
@@ -83,7 +87,7 @@ export function serveAccess(frame: number): void {
     words[at + FRAME.value] = 0;
     words[at + FRAME.valueHigh] = 0;
   }
-  updateRoom(owner);
+  updateRoom(owner, false);
   words[at + FRAME.status] = STATUS.DONE;
 }
 
@@ -147,7 +151,7 @@ function settle(entry: Waiting, value: number): void {
   const at = base(frame);
   words[at + FRAME.value] = value;
   words[at + FRAME.valueHigh] = 0;
-  updateRoom(port.owner);
+  updateRoom(port.owner, false);
   const queue = port.owner.queue ?? [];
   port.owner.queue = undefined;
   finish(frame);

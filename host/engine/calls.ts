@@ -9,10 +9,10 @@ import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
 import type { DeviceSpec } from "../device/spec.ts";
 import { resetFields, staleViews, VIEWS, viewsOf } from "../device/state.ts";
-import { CHR_EVENT, FRAME, KIND, STATUS } from "../native/abi.ts";
+import { CHR_EVENT, FRAME, KIND, LOAD_EXIT, STATUS } from "../native/abi.ts";
 import { borrow, bytes, cstring, doubles, qemu, text, words } from "../native/library.ts";
 import { load } from "../script/loader.ts";
-import { oneLine, report } from "../script/report.ts";
+import { ExitRequest, oneLine, report } from "../script/report.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
 import { classes, type Instance, instances, ports, type ScriptedDevice } from "./instances.ts";
 
@@ -23,6 +23,14 @@ function pointerIn(frame: number): Pointer {
 function answerError(frame: number, error: unknown): void {
   words[base(frame) + FRAME.result] = 1;
   qemu.script_set_error(frame, cstring(oneLine(error).replaceAll("\0", "")));
+}
+
+/** Only the guest can wait for a promise; QEMU cannot. */
+function synchronous(name: string, result: unknown): void {
+  if (result instanceof Promise) {
+    result.catch(() => {});
+    throw new TypeError(`${name}() cannot be asynchronous: only methods that read and write registers can`);
+  }
 }
 
 // --- realize ------------------------------------------------------------------------------------------------------
@@ -105,7 +113,7 @@ function realize(frame: number): void {
   try {
     device = make(cls as new () => ScriptedDevice, own);
     checkMade(device, cls);
-    device.realize?.();
+    synchronous("realize", device.realize?.());
   } catch (error) {
     drop(device);
     throw error;
@@ -118,7 +126,7 @@ function realize(frame: number): void {
   for (const [index, bank] of banks.entries()) {
     ports[slots[index]!] = { owner: instance, device, bank, errorValue: regions[index]!.errorValue ?? 0 };
   }
-  updateRoom(instance);
+  updateRoom(instance, false);
 }
 
 function unrealize(instance: Instance): void {
@@ -127,7 +135,7 @@ function unrealize(instance: Instance): void {
   }
   instances[instance.id] = undefined;
   try {
-    instance.device.unrealize?.();
+    synchronous("unrealize", instance.device.unrealize?.());
   } finally {
     instance.drop(instance.device);
   }
@@ -136,7 +144,7 @@ function unrealize(instance: Instance): void {
 // --- the rest -----------------------------------------------------------------------------------------------------
 
 function receive(instance: Instance, frame: number): void {
-  instance.device.receive?.(bytes.subarray(0, words[base(frame) + FRAME.size]!));
+  synchronous("receive", instance.device.receive?.(bytes.subarray(0, words[base(frame) + FRAME.size]!)));
 }
 
 function act(instance: Instance, frame: number): void {
@@ -148,24 +156,24 @@ function act(instance: Instance, frame: number): void {
       return;
     case KIND.RESET:
       resetFields(device[VIEWS], cls.layout);
-      device.reset?.();
+      synchronous("reset", device.reset?.());
       return;
     case KIND.PRE_SAVE:
       qemu.script_instance_snapshot(instance.pointer);
       return;
     case KIND.POST_LOAD:
-      device.postLoad?.(words[at + FRAME.value]!);
+      synchronous("postLoad", device.postLoad?.(words[at + FRAME.value]!));
       return;
     case KIND.RECEIVE:
       receive(instance, frame);
       return;
     case KIND.CHR_EVENT:
       if (words[at + FRAME.value] === CHR_EVENT.BREAK) {
-        device.receiveBreak?.();
+        synchronous("receiveBreak", device.receiveBreak?.());
       }
       return;
     case KIND.CLOCK:
-      device.clockChanged?.(cls.spec.clocks![words[at + FRAME.offset]!]!);
+      synchronous("clockChanged", device.clockChanged?.(cls.spec.clocks![words[at + FRAME.offset]!]!));
       return;
   }
 }
@@ -184,7 +192,7 @@ function serveDeviceCall(frame: number): void {
     } else if (instance !== undefined) {
       act(instance, frame);
       if (kind !== KIND.UNREALIZE) {
-        updateRoom(instance);
+        updateRoom(instance, kind === KIND.RECEIVE);
       }
     }
   } catch (error) {
@@ -202,7 +210,12 @@ async function loadScript(frame: number): Promise<void> {
     const type = await load(text(pointerIn(frame)));
     qemu.script_set_text(frame, type);
   } catch (error) {
-    answerError(frame, error);
+    if (error instanceof ExitRequest) {
+      words[base(frame) + FRAME.result] = LOAD_EXIT;
+      words[base(frame) + FRAME.value] = error.status;
+    } else {
+      answerError(frame, error);
+    }
   }
   qemu.script_done(frame);
 }

@@ -56,6 +56,9 @@ export const ROOMS_OFFSET = (SHARED.words + MAX_FRAMES * FRAME.words) * 4;
 export const BYTES_OFFSET = ROOMS_OFFSET + MAX_ROOMS * 4;
 export const SHARED_SIZE = BYTES_OFFSET + MAX_BYTES;
 
+/** Result of a LOAD whose script called process.exit(). */
+export const LOAD_EXIT = 2;
+
 /** MemTxResult (include/exec/memattrs.h). */
 export const MEMTX = { OK: 0, ERROR: 1, DECODE_ERROR: 2, ACCESS_ERROR: 4 } as const;
 

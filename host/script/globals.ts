@@ -11,8 +11,9 @@ const toStderr = new Console({ stdout: process.stderr, stderr: process.stderr })
 
 /** Asks QEMU to shut down with this status, and ends what the script was doing. */
 function exit(code?: number | string | null): never {
-  qemu.script_request_shutdown(Number(code ?? process.exitCode ?? 0) & 0xff);
-  throw new ExitRequest("process.exit");
+  const status = Number(code ?? process.exitCode ?? 0) & 0xff;
+  qemu.script_request_shutdown(status);
+  throw new ExitRequest(status);
 }
 
 let scripted: NodeJS.Process | undefined;

@@ -6,7 +6,7 @@ import { initialState } from "../device/state.ts";
 import { classes } from "../engine/instances.ts";
 import { cstring, qemu, text } from "../native/library.ts";
 import { scriptGlobals } from "./globals.ts";
-import { hasSite, report } from "./report.ts";
+import { ExitRequest, hasSite, oneLine, report } from "./report.ts";
 
 function isDeviceClass(value: unknown): value is DeviceClass & { readonly parent: string } {
   return typeof value === "function" && value.prototype instanceof Device && "spec" in value;
@@ -32,6 +32,9 @@ function register(cls: DeviceClass & { readonly parent: string }): void {
 }
 
 async function importScript(path: string): Promise<Record<string, unknown>> {
+  if (path.includes("?")) {
+    throw new Error(`${path}: Bun cannot load a file whose path has a question mark`);
+  }
   const graph = new Bun.ModuleGraph({
     globals: scriptGlobals(),
     onError: (error) => report(error, "timer or promise"),
@@ -39,10 +42,27 @@ async function importScript(path: string): Promise<Record<string, unknown>> {
   return graph.import<Record<string, unknown>>(path);
 }
 
+/** A missing import, with its place: only the bundler says where the import stands. */
+async function placed(path: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof ResolveMessage)) {
+    return error;
+  }
+  const build = await Bun.build({
+    entrypoints: [path],
+    external: ["qemu-script"],
+    target: "bun",
+    throw: false,
+  });
+  return build.logs.find(({ position }) => position !== null) ?? error;
+}
+
 /** An error that has no place in the script gets at least the script's name. */
 function named(path: string, error: unknown): unknown {
-  const nameless = error instanceof SyntaxError || error instanceof DeclarationError;
-  return nameless && !hasSite(error) ? new Error(`${path}: ${error.message}`, { cause: error }) : error;
+  if (error instanceof ExitRequest || hasSite(error)) {
+    return error;
+  }
+  const message = oneLine(error);
+  return message.includes(path) ? error : new Error(`${path}: ${message}`, { cause: error });
 }
 
 /**
@@ -71,6 +91,6 @@ export async function load(path: string): Promise<string> {
     }
     return main.spec.type;
   } catch (error) {
-    throw named(path, error);
+    throw named(path, await placed(path, error));
   }
 }

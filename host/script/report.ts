@@ -6,7 +6,14 @@
 import { existsSync, writeSync } from "node:fs";
 
 /** Thrown by process.exit() so that the script stops there; reported to nobody. */
-export class ExitRequest extends Error {}
+export class ExitRequest extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super("process.exit");
+    this.status = status;
+  }
+}
 
 const PROGRAM = "qemu-system-aarch64";
 const HOST = import.meta.dir.replace(/\/script$/, "");
@@ -42,7 +49,9 @@ function siteOf(error: unknown): Site | undefined {
   const position: unknown = error instanceof Object ? Reflect.get(error, "position") : undefined;
   if (position instanceof Object) {
     const { file, line, column } = position as Site;
-    return file && line > 0 ? { file, line, column } : undefined;
+    if (file && line > 0) {
+      return { file, line, column };
+    }
   }
   const frame = error instanceof Error ? scriptFrames(error)[0] : undefined;
   const match = frame?.match(/\(?((?:\/|file:).*):(\d+):(\d+)\)?$/);

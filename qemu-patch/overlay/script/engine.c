@@ -619,6 +619,7 @@ void script_engine_init(void *doorbell, void *dispatch)
                                 .sa_flags = SA_RESTART };
 
     engine_thread = pthread_self();
+    script_state.timeout = UINT32_MAX;
     sigaction(SCRIPT_SIG_LEND, &action, NULL);
     ring_doorbell = doorbell;
     dispatch_nested = dispatch;

@@ -39,12 +39,20 @@ static GHashTable *loaded;
 static char *load_paused(const char *path, Error **errp)
 {
     bool pause = phase_check(PHASE_MACHINE_READY) && runstate_is_running();
+    ScriptFrame *frame;
     char *name = NULL;
 
     if (pause) {
         pause_all_vcpus();
     }
-    script_call(SCRIPT_LOAD, 0, 0, (void *)path, &name, errp);
+    frame = script_frame_get(SCRIPT_LOAD, 0);
+    frame->pointer = (uintptr_t)path;
+    script_frame_call(frame);
+    if (frame->result == SCRIPT_LOAD_EXIT &&
+        !phase_check(PHASE_MACHINE_READY)) {
+        exit(frame->value);
+    }
+    script_frame_put(frame, &name, errp);
     if (pause) {
         resume_all_vcpus();
     }
@@ -97,6 +105,26 @@ const char *script_resolve_driver(const char *driver, const char *path,
     return load(path, errp);
 }
 
+/* Boards set properties without a way to fail: each must be there */
+static bool check_properties(ObjectClass *replaced, const char *type,
+                             Error **errp)
+{
+    ObjectClass *klass = object_class_by_name(type);
+    ObjectPropertyIterator iter;
+    ObjectProperty *prop;
+
+    object_class_property_iter_init(&iter, replaced);
+    while ((prop = object_property_iter_next(&iter))) {
+        if (!object_class_property_find(klass, prop->name)) {
+            error_setg(errp, "'%s' has a property '%s', which boards may set "
+                       "and '%s' lacks", object_class_get_name(replaced),
+                       prop->name, type);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool replace_type(const char *replaced, const char *type, Error **errp)
 {
     ObjectClass *klass = object_class_by_name(replaced);
@@ -112,6 +140,9 @@ static bool replace_type(const char *replaced, const char *type, Error **errp)
     if (object_class_is_abstract(klass)) {
         error_setg(errp, "'%s' is abstract: QEMU makes no objects of it",
                    replaced);
+        return false;
+    }
+    if (!check_properties(klass, type, errp)) {
         return false;
     }
     object_type_set_stand_in(object_class_get_name(klass), type);

@@ -41,6 +41,9 @@
 #define SCRIPT_PENDING 2       /* the answer comes later */
 #define SCRIPT_DONE 3
 
+/* Result of a SCRIPT_LOAD whose script wants the program to end, status value */
+#define SCRIPT_LOAD_EXIT 2
+
 #define SCRIPT_MAX_FRAMES 256
 #define SCRIPT_MAX_ROOMS 4096
 #define SCRIPT_MAX_BYTES 4096
