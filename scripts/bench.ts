@@ -10,7 +10,7 @@ import { linux } from "./bench/linux.ts";
 import { json, type Setting, table } from "./bench/report.ts";
 import { runBench } from "./bench/runner.ts";
 import { startup } from "./bench/startup.ts";
-import { givenProgram, hasStock, subjectsOf } from "./bench/subjects.ts";
+import { checkGiven, givenProgram, hasStock, subjectsOf } from "./bench/subjects.ts";
 import { wake } from "./bench/wake.ts";
 import { runMain } from "./lib/cli.ts";
 import { UserError } from "./lib/errors.ts";
@@ -40,7 +40,7 @@ OPTIONS
 
 Environment:
   STOCK_QEMU=FILE           the unpatched QEMU to compare with
-  QEMU_SCRIPT_PROGRAM=FILE  the program to measure, in place of building one
+  QEMU_SCRIPT_PROGRAM=CMD   the program to measure, in place of building one
 `;
 
 interface Options {
@@ -58,6 +58,7 @@ await runMain(async () => {
     return 0;
   }
   const { benches, rounds, stock } = options;
+  checkGiven();
   await prepare({
     guests: benches.some((bench) => bench.linux) ? ["linux"] : [],
     stock,

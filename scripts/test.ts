@@ -1,6 +1,4 @@
 /** npm test: sets up what the tests need, runs them all in bun test, and ends with one line that counts them. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { $ } from "zx";
 import { runMain, say } from "./lib/cli.ts";
 import { paths } from "./lib/paths.ts";
@@ -21,17 +19,27 @@ await runMain(async () => {
     return 0;
   }
   await prepare({ guests: ["linux", "u-boot"] });
-  const report = join(paths.build, "logs", "tests.xml");
-  mkdirSync(dirname(report), { recursive: true });
-  rmSync(report, { force: true });
-  const flags = ["--reporter=junit", `--reporter-outfile=${report}`];
-  const child = $({ cwd: paths.root, quiet: true, nothrow: true, stdio: "inherit" });
-  const { exitCode, signal } = await tracked(child`exec ${process.execPath} test ${flags} ${args}`);
+  const child = $({
+    cwd: paths.root,
+    env: { ...process.env, ...(process.stderr.isTTY ? { FORCE_COLOR: "1" } : {}) },
+    quiet: true,
+    nothrow: true,
+    detached: true,
+    // bun test reports on its standard error, which is shown and read.
+    stdio: ["inherit", "inherit", "pipe"],
+  })`exec ${process.execPath} test ${args}`;
+  let report = "";
+  child.stderr.on("data", (bytes: Buffer) => {
+    process.stderr.write(bytes);
+    report += bytes.toString("utf8");
+  });
+  const { exitCode, signal } = await tracked(child);
   throwIfInterrupted();
   if (signal) {
     say(`bun test was ended by ${signal}`);
     return signalStatus(signal as NodeJS.Signals);
   }
-  if (existsSync(report)) console.log(countLine(readCounts(readFileSync(report, "utf8"))));
+  const counts = readCounts(report);
+  if (counts) console.log(countLine(counts));
   return exitCode ?? 1;
 });

@@ -7,7 +7,7 @@ export type Side = (typeof SIDES)[number];
 export interface Subject {
   readonly side: Side;
   readonly program: string;
-  /** The arguments that make it this subject. */
+  /** Its first arguments, which make it this subject. */
   readonly args: readonly string[];
 }
 

@@ -1,9 +1,10 @@
 /** Bare-metal arm64 guests: test/guests/*.S, assembled with their constants, and how QEMU runs them. */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { paths } from "../lib/paths.ts";
-import { run } from "../lib/process.ts";
+import { run, startLog } from "../lib/process.ts";
 import type { Subject } from "./bench.ts";
+import { escapeComma } from "./subjects.ts";
 
 /** Where "virt" has the RAM that it leaves to a kernel; the device tree lies at its start. */
 const LOAD_ADDRESS = "0x40080000";
@@ -16,27 +17,38 @@ export async function assemble(
   constants: Readonly<Record<string, number>> = {},
 ): Promise<string> {
   const sources = join(paths.root, "test", "guests");
-  const directory = join(paths.build, "test");
-  const values = Object.entries(constants);
-  const stem = join(
-    directory,
-    [name, ...values.map(([key, value]) => `${key.toLowerCase()}-${value}`)].join("-"),
-  );
-  const log = join(paths.build, "logs", "guests.log");
-  mkdirSync(directory, { recursive: true });
-  mkdirSync(join(paths.build, "logs"), { recursive: true });
+  const symbols = Object.entries(constants).map(([key, value]) => `${key}=${value}`);
+  const stem = join(paths.build, "bench", [name, ...symbols].join(","));
+  const own = `${stem}.${process.pid}`;
+  const log = join(paths.build, "logs", `guest-${name}.log`);
+  mkdirSync(dirname(stem), { recursive: true });
+  startLog(log);
   const what = `assembling test/guests/${name}.S`;
-  const symbols = values.flatMap(([key, value]) => ["--defsym", `${key}=${value}`]);
-  const source = join(sources, `${name}.S`);
-  await run(`${TOOLS}as`, ["-I", sources, ...symbols, "-o", `${stem}.o`, source], { what, log });
-  await run(`${TOOLS}ld`, [`-Ttext=${LOAD_ADDRESS}`, "-o", `${stem}.elf`, `${stem}.o`], { what, log });
+  const defines = symbols.flatMap((symbol) => ["--defsym", symbol]);
+  await run(`${TOOLS}as`, ["-I", sources, ...defines, "-o", `${own}.o`, join(sources, `${name}.S`)], {
+    what,
+    log,
+  });
+  await run(`${TOOLS}ld`, [`-Ttext=${LOAD_ADDRESS}`, "-o", `${own}.elf`, `${own}.o`], { what, log });
+  rmSync(`${own}.o`);
+  // Another run may be using the one that was there.
+  renameSync(`${own}.elf`, `${stem}.elf`);
   return `${stem}.elf`;
 }
 
 /** Arguments that run a guest with its console on the character device `serial` names (as -serial takes it). */
 export function guestArguments(subject: Subject, program: string, serial = "stdio"): string[] {
   const machine = ["-M", "virt", "-cpu", "cortex-a57", "-m", "128", "-nic", "none", "-display", "none"];
-  return [...machine, "-monitor", "none", "-serial", serial, ...subject.args, "-kernel", program];
+  return [
+    ...subject.args,
+    ...machine,
+    "-monitor",
+    "none",
+    "-serial",
+    serial,
+    "-kernel",
+    escapeComma(program),
+  ];
 }
 
 /**

@@ -1,13 +1,22 @@
 /** Which programs are compared on this machine. */
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { UserError } from "../lib/errors.ts";
 import { paths, STOCK_VARIABLE } from "../lib/paths.ts";
 import type { Side, Subject } from "./bench.ts";
 
-/** Names a program to measure in place of build/qemu-system-aarch64, which then is not built. */
-export const PROGRAM_VARIABLE = "QEMU_SCRIPT_PROGRAM";
+/** Names the program to measure in place of build/qemu-system-aarch64: a command line, split at blanks. */
+const PROGRAM_VARIABLE = "QEMU_SCRIPT_PROGRAM";
 
-export const givenProgram = process.env[PROGRAM_VARIABLE];
+/** The words of the program that the user names; then none is built. */
+export const givenProgram = process.env[PROGRAM_VARIABLE]?.split(/\s+/).filter(Boolean);
+
+/** A program that the user names and that is not there is an error, not a reason to build one. */
+export function checkGiven(): void {
+  const [program] = givenProgram ?? [];
+  if (program !== undefined && Bun.which(program) === null)
+    throw new UserError(`${PROGRAM_VARIABLE}: there is no program ${program}`);
+}
 
 /** Is there an unpatched QEMU without building one? */
 export function hasStock(): boolean {
@@ -16,12 +25,12 @@ export function hasStock(): boolean {
 
 /** The subjects that `sides` name. */
 export function subjectsOf(sides: readonly Side[]): Subject[] {
-  const ours = givenProgram ? resolve(givenProgram) : paths.qemu;
+  const [program = paths.qemu, ...words] = givenProgram ?? [];
   const script = ["-script", `path=${escapeComma(join(paths.root, "devices", "pl011.ts"))},replaces=pl011`];
   const all = {
     stock: { program: paths.stockQemu, args: [] },
-    library: { program: ours, args: [] },
-    script: { program: ours, args: script },
+    library: { program, args: words },
+    script: { program, args: [...words, ...script] },
   } as const satisfies Record<Side, Omit<Subject, "side">>;
   return sides.map((side) => ({ side, ...all[side] }));
 }

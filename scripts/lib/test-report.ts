@@ -1,4 +1,4 @@
-/** The totals of bun test, read from its JUnit report. */
+/** The totals of bun test, read from the summary it ends with. */
 
 export interface Counts {
   readonly passed: number;
@@ -6,12 +6,25 @@ export interface Counts {
   readonly skipped: number;
 }
 
-/** Reads the attributes of `<testsuites tests="12" failures="1" skipped="2" ...>`. Tests marked todo count as skipped. */
-export function readCounts(report: string): Counts {
-  const head = /<testsuites\b[^>]*>/.exec(report)?.[0] ?? "";
-  const count = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
-  const [failed, skipped] = [count("failures") + count("errors"), count("skipped")];
-  return { passed: count("tests") - failed - skipped, failed, skipped };
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what it is about
+const COLOURS = /\x1b\[[\d;]*m/g;
+
+/**
+ * Reads lines such as ` 12 pass` and ` 1 fail`, the paragraph before the last `Ran 13 tests across 2 files.`; undefined when there
+ * is no such line. A file that does not load counts as failed, a test marked todo as skipped.
+ */
+export function readCounts(output: string): Counts | undefined {
+  const text = output.replace(COLOURS, "");
+  const end = text.lastIndexOf("\nRan ");
+  if (end < 0) return undefined;
+  const summary =
+    text
+      .slice(0, end)
+      .split(/\n\s*\n/)
+      .at(-1) ?? "";
+  const count = (name: string): number =>
+    Number(new RegExp(`^ *(\\d+) ${name}$`, "m").exec(summary)?.[1] ?? 0);
+  return { passed: count("pass"), failed: count("fail"), skipped: count("skip") + count("todo") };
 }
 
 /** `12 passed, 1 failed, 2 skipped`, the last only when there are any. */

@@ -36,13 +36,23 @@ test("missing packages", () => {
   expect(missingFrom(["gcc", "bison", "flex"], installed)).toEqual(["bison", "flex"]);
 });
 
-test("the counts of bun test's report", () => {
-  const report = (attributes: string): string =>
-    `<?xml version="1.0"?>\n<testsuites name="bun test" ${attributes}>`;
+test("the counts of bun test's summary", () => {
+  const line = (...summary: string[]): string | undefined => {
+    const counts = readCounts(["(pass) it prints", " 7 pass", "more", "", ...summary, ""].join("\n"));
+    return counts && countLine(counts);
+  };
   expect(
-    countLine(readCounts(report('tests="12" assertions="40" failures="1" skipped="2" time="0.1"'))),
+    line(
+      " 9 pass",
+      " 1 skip",
+      " 1 todo",
+      " 1 fail",
+      " 40 expect() calls",
+      "Ran 12 tests across 3 files. [1s]",
+    ),
   ).toBe("9 passed, 1 failed, 2 skipped");
-  expect(countLine(readCounts(report('tests="3" assertions="4" failures="0" skipped="0"')))).toBe(
+  expect(line("\x1b[32m 3 pass\x1b[0m", " 0 fail", "Ran 3 tests across 1 file. \x1b[2m[1ms]")).toBe(
     "3 passed, 0 failed",
   );
+  expect(line(" 3 pass")).toBeUndefined();
 });
