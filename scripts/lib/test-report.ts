@@ -10,8 +10,8 @@ export interface Counts {
 const COLOURS = /\x1b\[[\d;]*m/g;
 
 /**
- * Reads lines such as ` 12 pass` and ` 1 fail`, the paragraph before the last `Ran 13 tests across 2 files.`; undefined when there
- * is no such line. A file that does not load counts as failed, a test marked todo as skipped.
+ * Reads lines such as ` 12 pass` and ` 1 fail`, the paragraph before the last `Ran 13 tests across 2 files.`;
+ * undefined when there is no such line. A file that does not load counts as failed, a test marked todo as skipped.
  */
 export function readCounts(output: string): Counts | undefined {
   const text = output.replace(COLOURS, "");
