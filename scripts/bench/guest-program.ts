@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { paths } from "../lib/paths.ts";
 import { run, startLog } from "../lib/process.ts";
 import type { Subject } from "./bench.ts";
-import { escapeComma } from "./subjects.ts";
 
 /** Where "virt" has the RAM that it leaves to a kernel; the device tree lies at its start. */
 const LOAD_ADDRESS = "0x40080000";
@@ -39,16 +38,7 @@ export async function assemble(
 /** Arguments that run a guest with its console on the character device `serial` names (as -serial takes it). */
 export function guestArguments(subject: Subject, program: string, serial = "stdio"): string[] {
   const machine = ["-M", "virt", "-cpu", "cortex-a57", "-m", "128", "-nic", "none", "-display", "none"];
-  return [
-    ...subject.args,
-    ...machine,
-    "-monitor",
-    "none",
-    "-serial",
-    serial,
-    "-kernel",
-    escapeComma(program),
-  ];
+  return [...subject.args, ...machine, "-monitor", "none", "-serial", serial, "-kernel", program];
 }
 
 /**

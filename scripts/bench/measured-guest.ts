@@ -1,4 +1,5 @@
 /** Runs guests for benches: to their end, or until they are up. */
+import { UserError } from "../lib/errors.ts";
 import { Guest, GuestError } from "../lib/guest.ts";
 import { throwIfInterrupted } from "../lib/process.ts";
 import type { Subject } from "./bench.ts";
@@ -9,7 +10,7 @@ const LIMIT_MS = 120_000;
 /**
  * Runs a guest that prints timings and powers off.
  *
- * @throws GuestError when it does not end in time or with status 0
+ * @throws UserError when it does not end in time or with status 0
  */
 export async function timings(
   subject: Subject,
@@ -24,7 +25,11 @@ export async function timings(
   });
 }
 
-/** Starts QEMU, and ends it when `body` is done. An interrupt is told as such and not by what it did to the guest. */
+/**
+ * Starts QEMU, and ends it when `body` is done. An interrupt is told as such and not by what it did to the guest.
+ *
+ * @throws UserError with all that the guest printed, when it did not do what `body` waited for
+ */
 export async function withGuest<T>(
   subject: Subject,
   args: readonly string[],
@@ -36,7 +41,8 @@ export async function withGuest<T>(
     return await body(guest);
   } catch (error) {
     throwIfInterrupted();
-    throw error;
+    if (!(error instanceof GuestError)) throw error;
+    throw new UserError(error.message, { cause: error });
   }
 }
 

@@ -1,6 +1,6 @@
 /** How soon a sleeping guest, or a script, answers a byte. */
 import { join } from "node:path";
-import { GuestError } from "../lib/guest.ts";
+import { type Guest, GuestError } from "../lib/guest.ts";
 import { paths } from "../lib/paths.ts";
 import type { Bench, Subject } from "./bench.ts";
 import { assemble, guestArguments } from "./guest-program.ts";
@@ -50,7 +50,7 @@ async function echoOfGuest(subject: Subject): Promise<[number, number]> {
   return await withGuest(subject, args, async (guest) => {
     if (line.take(START_LIMIT_MS) !== "R".charCodeAt(0))
       throw new GuestError("the guest's first byte did not come", guest.everything());
-    return await pings(line, () => letRun(guest, PAUSE_MS));
+    return await pings(line, guest);
   });
 }
 
@@ -62,7 +62,7 @@ async function echoOfDevice(subject: Subject): Promise<[number, number]> {
   const args = [...guestArguments(subject, sleeping), ...chardevOf(line), ...device];
   return await withGuest(subject, args, async (guest) => {
     await guest.waitFor("R", START_LIMIT_MS, "the guest's first byte");
-    return await pings(line, () => letRun(guest, PAUSE_MS));
+    return await pings(line, guest);
   });
 }
 
@@ -71,12 +71,12 @@ function chardevOf(line: PipeLine): string[] {
 }
 
 /** @returns median and 99th percentile in µs */
-async function pings(line: PipeLine, pause: () => Promise<void>): Promise<[number, number]> {
+async function pings(line: PipeLine, guest: Guest): Promise<[number, number]> {
   const times: number[] = [];
   for (let i = 0; i < WARMUP + PINGS; i++) {
-    await pause();
+    await letRun(guest, PAUSE_MS);
     const time = line.ping(0x20 + (i % 0x5f));
-    if (time === undefined) throw new Error(`byte ${i} was not answered`);
+    if (time === undefined) throw new GuestError(`byte ${i} was not answered`, guest.everything());
     if (i >= WARMUP) times.push(time);
   }
   times.sort((a, b) => a - b);
