@@ -172,6 +172,8 @@ function buildEnvironment(paths: Paths): Record<string, string | undefined> {
   return {
     ...unlessSet("CCACHE_BASEDIR", paths.root),
     ...unlessSet("CCACHE_NOHASHDIR", "1"),
+    // decodetree writes out sets in the order of their hashes: the same order every time makes the same files.
+    PYTHONHASHSEED: "0",
     // Flags come from here alone: Debian's build tools set these in some environments.
     CFLAGS: undefined,
     LDFLAGS: undefined,
