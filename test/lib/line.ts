@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { within } from "./limit.ts";
 import { Text } from "./text.ts";
 
 /** One end of a character device of QEMU's. */
@@ -32,6 +33,28 @@ export class Line {
   /** Bytes go to `listener` instead of into the text. */
   receiveWith(listener: (bytes: Uint8Array) => void): void {
     this.listener = listener;
+  }
+
+  /**
+   * The first `count` bytes that come from now on; none of them goes into the text.
+   *
+   * @throws Error that says how many came
+   */
+  async take(count: number, ms: number): Promise<Uint8Array> {
+    const taken = new Uint8Array(count);
+    let length = 0;
+    const all = Promise.withResolvers<void>();
+    const before = this.listener;
+    this.listener = (bytes) => {
+      taken.set(bytes.subarray(0, count - length), length);
+      length += Math.min(bytes.length, count - length);
+      if (length === count) {
+        this.listener = before;
+        all.resolve();
+      }
+    };
+    await within(ms, `${count} bytes on ${this.text.name}`, all.promise, () => `${length} came`);
+    return taken;
   }
 
   /** Sends; resolves when the kernel has it all. */
