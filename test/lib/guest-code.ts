@@ -14,11 +14,12 @@ const TO = join(paths.build, "test");
 /** Memory-mapped addresses on virt. */
 export const VIRT = { uart: 0x0900_0000, platformBus: 0x0c00_0000 } as const;
 
-function run(tool: string, ...args: string[]): void {
-  const { exitCode, stderr } = Bun.spawnSync([PREFIX + tool, ...args]);
+function run(tool: string, ...args: string[]): string {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([PREFIX + tool, ...args]);
   if (exitCode !== 0) {
     throw new Error(`${PREFIX}${tool} ${args.join(" ")}:\n${stderr}`);
   }
+  return stdout.toString();
 }
 
 /**
@@ -40,6 +41,16 @@ export function guest(name: string, symbols: Readonly<Record<string, number>> = 
   renameSync(`${own}.bin`, `${stem}.bin`);
   renameSync(`${own}.elf`, `${stem}.elf`);
   return `${stem}.bin`;
+}
+
+/** Address of a label of an image that {@link guest} made. */
+export function addressOf(label: string, image: string): number {
+  const symbols = run("nm", image.replace(/\.bin$/, ".elf"));
+  const match = new RegExp(`^([0-9a-f]+) . ${label}$`, "m").exec(symbols);
+  if (match === null) {
+    throw new Error(`${image} has no label ${label}`);
+  }
+  return Number(`0x${match[1]}`);
 }
 
 /** Options of virt that runs such a guest; its UART is the line "console". */
