@@ -39,7 +39,7 @@ export async function fetchGuest(
   mkdirSync(temporary, { recursive: true });
   const members = files.map((file) => `.${source.folder}/${basename(file)}`);
   const script =
-    'dpkg-deb --fsys-tarfile "$1" | tar --extract --directory "$2" --transform "s,.*/,," "$' + '{@:3}"';
+    'deb=$1 to=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$to" --transform "s,.*/,," "$@"';
   await run("bash", ["-o", "pipefail", "-c", script, "unpack", deb, temporary, ...members], {
     what: `unpacking ${source.package}`,
     log: fetching.log,

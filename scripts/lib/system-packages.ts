@@ -55,7 +55,7 @@ export function missingFrom(names: readonly string[], installed: string): string
 export async function missingPackages(): Promise<string[]> {
   const names = SYSTEM_PACKAGES.map(({ name }) => name);
   // It lists all: asked for names, its status is 1 when it does not know one of them.
-  const format = "-f=" + "$" + "{Package} $" + "{db:Status-Status}\\n";
+  const format = `-f=\${Package} \${db:Status-Status}\\n`;
   const installed = await output("dpkg-query", ["-W", format]);
   if (installed === undefined)
     throw new UserError("dpkg-query does not work; this set-up needs Debian 12 or 13");
