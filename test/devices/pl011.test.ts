@@ -464,7 +464,7 @@ describe.each(Object.keys(MODELS) as Model[])("the PL011 in %s", (model) => {
 
     test("cuts the line off", async () => {
       await write(CR, ENABLED | LBE);
-      await uart.send("lost");
+      await uart.send("lost".repeat(25));
       await uart.sendBreak();
       expect([await read(FR), await read(RIS)]).toEqual([EMPTY, 0]);
       await write(CR, ENABLED);

@@ -109,6 +109,8 @@ class Every extends SysBusDevice.with({
     this.words[0] = 1n;
     // @ts-expect-error elements of 64 bits are bigints
     this.longs[0] = 1;
+    // @ts-expect-error an array is a view of the state, and stays that
+    this.words = new Uint32Array(1);
     // @ts-expect-error a declaration is not a value
     this.w.array;
   }
@@ -215,6 +217,22 @@ SysBusDevice.with({ type: "x", state: { irqs: u32 } });
 // @ts-expect-error every device has clocks
 SysBusDevice.with({ type: "x", state: { a: u32, clocks: u32 } });
 
+// @ts-expect-error methods of the traits
+SysBusDevice.with({ type: "x", state: { reset: u32 } });
+// @ts-expect-error all of them
+SysBusDevice.with({ type: "x", state: { receive: u8.array(3) } });
+
+// @ts-expect-error misspelt
+SysBusDevice.with({ type: "x", irq: ["a"] });
+// @ts-expect-error misspelt
+SysBusDevice.with({ type: "x", regions: { regs: { size: 8, nmae: "x" } } });
+// @ts-expect-error misspelt
+SysBusDevice.with({ type: "x", regions: { regs: { size: 8, valid: { mni: 1 } } } });
+// @ts-expect-error misspelt
+SysBusDevice.with({ type: "x", migration: { vresion: 1 } });
+// @ts-expect-error misspelt
+SysBusDevice.with({ type: "x", deviceTree: { node: "x", compatible: ["x"], alais: "x" } });
+
 // @ts-expect-error a property is no field
 SysBusDevice.with({ type: "x", state: { a: u32({}) } });
 // @ts-expect-error neither is a size
@@ -292,6 +310,8 @@ SysBusDevice.with({ type: "x", regions: { regs: { size: 8, handled: { max: 8 } }
 SysBusDevice.with({ type: "x", irqs: 6 });
 // @ts-expect-error which are text
 SysBusDevice.with({ type: "x", irqs: [0, 1] });
+// @ts-expect-error one of them drives all
+SysBusDevice.with({ type: "x", irqs: ["out", "drive"] });
 // @ts-expect-error clocks have names
 SysBusDevice.with({ type: "x", clocks: [1] });
 // @ts-expect-error a version is a number
@@ -300,6 +320,25 @@ SysBusDevice.with({ type: "x", migration: { version: "2" } });
 SysBusDevice.with({ type: "x", deviceTree: { compatible: ["acme,x"] } });
 // @ts-expect-error a node is compatible with something
 SysBusDevice.with({ type: "x", deviceTree: { node: "x", compatible: [] } });
+// @ts-expect-error a node's interrupts are lines
+SysBusDevice.with({ type: "x", deviceTree: { node: "x", compatible: ["x"], interrupts: ["a"] } });
+SysBusDevice.with({
+  type: "x",
+  irqs: ["a"],
+  // @ts-expect-error of this device
+  deviceTree: { node: "x", compatible: ["x"], interrupts: ["b"] },
+});
+SysBusDevice.with({
+  type: "x",
+  irqs: ["a", "b"],
+  deviceTree: { node: "x", compatible: ["x"], interrupts: ["b"] },
+});
+
+/** What is fine stays fine: a property and a field of one name, and declarations that come from elsewhere. */
+SysBusDevice.with({ type: "x", properties: { a: bool({}) }, state: { a: bool } });
+const elsewhere = { type: "x", state: { a: u32 }, irqs: ["a"] } as const;
+expectTypeOf(SysBusDevice.with(elsewhere).spec).toEqualTypeOf<typeof elsewhere>();
+["a", "b"].map((type) => SysBusDevice.with({ type }));
 
 // @ts-expect-error made by QEMU, from the host's parts
 new Chardev();

@@ -49,6 +49,7 @@ class Probe extends SysBusDevice.with({
   }
 
   act() {}
+  async actLater() {}
   actOn(_what: number) {}
 
   protected hidden() {
@@ -66,7 +67,10 @@ expectTypeOf<Register<Probe>["field"]>().toEqualTypeOf<
 >();
 expectTypeOf<Register<Probe>["read"]>().toEqualTypeOf<"readIt" | "readLater" | undefined>();
 expectTypeOf<Register<Probe>["write"]>().toEqualTypeOf<
-  "writeIt" | "writeWithout" | "writeLater" | "readNothing" | "act" | "actOn" | undefined
+  "writeIt" | "writeWithout" | "writeLater" | "readNothing" | "act" | "actLater" | "actOn" | undefined
+>();
+expectTypeOf<Register<Probe>["changed"]>().toEqualTypeOf<
+  "readIt" | "readText" | "readNothing" | "writeWithout" | "act" | undefined
 >();
 
 registers(Probe, "regs", {
@@ -116,6 +120,9 @@ export class Child extends Probe {
 
 // @ts-expect-error no such region
 registers(Probe, "nowhere", {});
+class Regionless extends SysBusDevice.with({ type: "regionless" }) {}
+// @ts-expect-error it has no regions at all
+registers(Regionless, "regs", {});
 // @ts-expect-error no device
 registers(Date, "regs", {});
 
@@ -185,6 +192,8 @@ registers(Probe, "regs", {
   B: { at: 0, field: "value", changed: "actOn" },
   // @ts-expect-error a field is no method
   C: { at: 0, field: "value", changed: "value" },
+  // @ts-expect-error only reads and writes may wait
+  D: { at: 0, field: "value", changed: "actLater" },
 });
 
 registers(Probe, "regs", {

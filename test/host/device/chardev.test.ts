@@ -77,6 +77,16 @@ describe("the room that the host offers", () => {
     expect(names()).toEqual(["accept", "accept"]);
   });
 
+  // C counted what it had posted against the room, and waits for the end of that too.
+  test("lets the backend send when input was taken, if there is any", () => {
+    line.offer(4);
+    calls.length = 0;
+    line.offer(4, true);
+    expect(names()).toEqual(["accept"]);
+    line.offer(0, true);
+    expect(names()).toEqual(["accept"]);
+  });
+
   test("is where C finds it, less than nothing too", () => {
     line.offer(16);
     expect(rooms[ROOM]).toBe(16);

@@ -65,6 +65,11 @@ const GROUPS = { RUN: "RUN_", KIND: "", STATUS: "" } as const;
 const LAYOUT = ["SHARED", "FRAME", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
 const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK"];
 
+test("every constant of api.h is a number that this test can read", () => {
+  const names = [...header.matchAll(/^#define (SCRIPT_\w+)[ \t]+\S/gm)].map(([, name]) => name!);
+  expect([...defines(header).keys()]).toEqual(names);
+});
+
 test("the constants of api.h are those of abi.ts, and no more", () => {
   const ours = new Map<string, number>();
   for (const [name, value] of Object.entries(abi)) {
