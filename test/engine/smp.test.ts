@@ -8,7 +8,7 @@ import { bareMetal, guest } from "../lib/guest-code.ts";
 import { SOON_MS } from "../lib/limit.ts";
 import { DEVICE_IRQ, Poker } from "../lib/poker.ts";
 import { device, PL011 } from "../lib/program.ts";
-import { endAll, Qemu } from "../lib/qemu.ts";
+import { endAll, Qemu, script } from "../lib/qemu.ts";
 
 const SOAK_MS = Number(process.env["SOAK"] ?? 0) * 60_000;
 
@@ -167,6 +167,28 @@ describe.each(ACCELERATORS)("a busy second vCPU, $name:", ({ accel, args }) => {
     await poker.askRead(PARK);
     expect(await poker.qemu.quit()).toEqual({ status: 0, signal: null });
   });
+});
+
+test("types are registered while four vCPUs use a device", async () => {
+  const symbols = { CPUS: 4, LOOPS: 20_000, SLOW_EVERY: 0 };
+  const machine = bareMetal(guest("hammer", symbols), { smp: 4 });
+  const qemu = await Qemu.start({
+    args: [...machine, "-device", `script,path=${COUNTING}`],
+    lines: ["console"],
+  });
+  const text = await Bun.file(COUNTING).text();
+  const { qmp } = qemu;
+  for (let i = 0; i < 20; i++) {
+    const path = script(text.replace("counting-ts", `counting${i}-ts`));
+    // The bus takes no hot-plugged device; the type is registered all the same.
+    await qmp.execute("device_add", { driver: "script", path }).catch(() => {});
+    await qmp.execute("device-list-properties", { typename: `counting${i}-ts` });
+  }
+  await qemu.line("console").text.waitFor(/total=0x(.*)\n/, STALL_MS);
+  expect(await qemu.waitForExit(SOON_MS)).toEqual({ status: 0, signal: null });
+  const report = qemu.line("console").text.all;
+  expect(report).toContain(`total=0x${(80_000).toString(16).padStart(16, "0")}\n`);
+  expect(report).toContain(`errors=0x${"0".repeat(16)}\n`);
 });
 
 test("the second vCPU waits in an asynchronous handler: the machine stops and quits all the same", async () => {
