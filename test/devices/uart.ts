@@ -98,12 +98,12 @@ export class Uart {
   }
 
   /**
-   * Waits until the UART has what lies in QEMU's socket, as far as it will have it. The main-loop iteration that
-   * answers an access, or the next one, takes at least one character if there is room; a scripted device has what
-   * came before an access when it serves it.
+   * Waits until the UART has what lies in QEMU's socket, as far as it will have it. One of two main-loop iterations
+   * takes at least one character if there is room: the other may have looked before a script had the last one. An
+   * access makes an iteration, and a scripted device has what came before it when it serves it.
    */
   async settle(characters = 1): Promise<void> {
-    for (let i = 0; i < characters + 3; i++) {
+    for (let i = 0; i < 2 * characters + 4; i++) {
       await this.read(0x018);
     }
   }
