@@ -484,6 +484,17 @@ describe.each(Object.keys(MODELS) as Model[])("the PL011 in %s", (model) => {
       expect([await read(FR), await read(RIS)]).toEqual([EMPTY, INT_TX]);
     });
 
+    test("flags a full FIFO when it becomes full, not while it is more than that", async () => {
+      await write(LCR_H, FEN);
+      await putInLoopback(...Array.from({ length: 17 }, () => 0x61));
+      await read(DR);
+      await write(DR, 0x62);
+      expect(await read(FR)).toBe(FR_TXFE);
+      await characters(2);
+      await write(DR, 0x63);
+      expect(await read(FR)).toBe(FR_TXFE | FR_RXFF);
+    });
+
     test("overwrites the only character without the FIFO, and counts on", async () => {
       await putInLoopback(0x61, 0x62, 0x63);
       expect(await read(FR)).toBe(FR_TXFE | FR_RXFF);
