@@ -56,6 +56,8 @@ type Writer = (this: object, value: number) => unknown;
 export interface Bank {
   readonly readers: readonly (Reader | undefined)[];
   readonly writers: readonly (Writer | undefined)[];
+  /** Words whose reading runs no method of the device. */
+  readonly plain: readonly boolean[];
   badRead(offset: number): number;
   badWrite(offset: number): void;
 }
@@ -110,6 +112,7 @@ export function compile(cls: DeviceClass, region: string, table: Table): Bank {
   const length = lastWord(table) + 1;
   const readers: (Reader | undefined)[] = new Array(length).fill(undefined);
   const writers: (Writer | undefined)[] = new Array(length).fill(undefined);
+  const plain: boolean[] = new Array(length).fill(false);
   const owners: string[] = [];
   for (const [key, register] of Object.entries(table)) {
     const fail = (reason: string): never => {
@@ -122,11 +125,13 @@ export function compile(cls: DeviceClass, region: string, table: Table): Bank {
       owners[word] = key;
       readers[word] = reader(cls, register, i);
       writers[word] = writer(cls, register);
+      plain[word] = register.read === undefined && register.mode !== "rc";
     }
   }
   return {
     readers,
     writers,
+    plain,
     badRead(offset) {
       guestError(`${name}_read: Bad offset ${hex(offset)}`);
       return 0;

@@ -30,6 +30,7 @@ function line(instance: Handle, index: number): IrqLine {
 
 export function irqLines<Names extends string>(instance: Handle, names: readonly Names[]): IrqLines<Names> {
   const named = Object.fromEntries(names.map((name, index) => [name, line(instance, index)]));
-  const drive = (levels: number) => qemu.script_irq_drive(instance.pointer, levels >>> 0);
+  const { script_irq_drive } = qemu;
+  const drive = (levels: number) => script_irq_drive(instance.pointer, levels >>> 0);
   return Object.freeze({ ...named, drive }) as IrqLines<Names>;
 }

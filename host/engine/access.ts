@@ -1,16 +1,9 @@
-/**
- * Guest accesses: the one path that must be fast. Nothing here allocates, looks up by string, or makes a closure,
- * unless a handler is asynchronous or throws.
- */
+/** Accesses to registers, from wherever; vcpu.ts has the short way for the first vCPU. */
 
 import { FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { type Instance, type Port, ports } from "./instances.ts";
-
-/** Devices whose handlers run now, outermost first: an access to one of them comes from itself. */
-const chain: (Instance | undefined)[] = [];
-let depth = 0;
 
 export function base(frame: number): number {
   return SHARED.words + frame * FRAME.words;
@@ -18,7 +11,9 @@ export function base(frame: number): number {
 
 const hex = (value: number) => `0x${value.toString(16)}`;
 
-function fail(port: Port, at: number, error: unknown): number {
+/** Reports what a handler threw. @returns what the guest reads instead */
+export function fail(port: Port, frame: number, error: unknown): number {
+  const at = base(frame);
   const verb = words[at + FRAME.kind] === KIND.READ ? "read" : "write";
   report(error, `${verb} of ${port.owner.cls.spec.type} at ${hex(words[at + FRAME.offset]!)}`);
   return port.errorValue;
@@ -69,25 +64,27 @@ export function serveAccess(frame: number): void {
     words[at + FRAME.status] = STATUS.PENDING;
     return;
   }
-  chain[depth++] = owner;
   let value: unknown;
+  owner.active++;
   try {
     value = perform(port, at);
   } catch (error) {
-    value = fail(port, at, error);
+    value = fail(port, frame, error);
   }
-  depth--;
-  if (typeof value === "number") {
-    words[at + FRAME.value] = value;
-    words[at + FRAME.valueHigh] = 0;
-  } else if (value instanceof Promise) {
+  owner.active--;
+  answer(port, frame, value);
+}
+
+/** Gives the guest what a handler returned, or will. */
+export function answer(port: Port, frame: number, value: unknown): void {
+  if (value instanceof Promise) {
     wait(port, frame, value);
     return;
-  } else {
-    words[at + FRAME.value] = 0;
-    words[at + FRAME.valueHigh] = 0;
   }
-  updateRoom(owner, false);
+  const at = base(frame);
+  words[at + FRAME.value] = typeof value === "number" ? value : 0;
+  words[at + FRAME.valueHigh] = 0;
+  updateRoom(port.owner, false);
   words[at + FRAME.status] = STATUS.DONE;
 }
 
@@ -95,7 +92,7 @@ export function serveAccess(frame: number): void {
 export function serveNestedAccess(frame: number): void {
   const at = base(frame);
   const owner = ports[words[at + FRAME.target]!]?.owner;
-  if (owner !== undefined && isActive(owner)) {
+  if (owner !== undefined && owner.active > 0) {
     report(new Error(`${owner.cls.spec.type} accesses itself`), "access from its own handler");
     words[at + FRAME.value] = 0;
     words[at + FRAME.result] = MEMTX.ACCESS_ERROR;
@@ -112,12 +109,6 @@ export function serveNestedAccess(frame: number): void {
   }
 }
 
-/** Is a handler of the device below on the stack? */
-function isActive(owner: Instance): boolean {
-  const place = chain.indexOf(owner);
-  return place >= 0 && place < depth;
-}
-
 // --- asynchronous handlers ---------------------------------------------------------------------------------------
 
 interface Waiting {
@@ -131,14 +122,13 @@ const waiting = new Map<number, Waiting>();
 const GRACE = 500;
 
 function wait(port: Port, frame: number, promise: Promise<unknown>): void {
-  const at = base(frame);
   const entry = { port, frame };
-  words[at + FRAME.status] = STATUS.PENDING;
+  words[base(frame) + FRAME.status] = STATUS.PENDING;
   waiting.set(frame, entry);
   port.owner.queue = [];
   promise.then(
     (value) => settle(entry, typeof value === "number" ? value : 0),
-    (error: unknown) => settle(entry, waiting.get(frame) === entry ? fail(port, at, error) : 0),
+    (error: unknown) => settle(entry, waiting.get(frame) === entry ? fail(port, frame, error) : 0),
   );
 }
 

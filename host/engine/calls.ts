@@ -120,7 +120,7 @@ function realize(frame: number): void {
   }
   const slots = banks.map((_, index) => qemu.script_instance_region(pointer, index));
   const receiver = has(cls, "receive") ? chardevs[0] : undefined;
-  const instance: Instance = { id, pointer, cls, device, receiver, slots, drop, queue: undefined };
+  const instance: Instance = { id, pointer, cls, device, receiver, slots, drop, queue: undefined, active: 0 };
   instances[id] = instance;
   const regions = Object.values(cls.spec.regions ?? {});
   for (const [index, bank] of banks.entries()) {

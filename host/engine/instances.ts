@@ -40,6 +40,8 @@ export interface Instance {
   drop(device: ScriptedDevice): void;
   /** Accesses that wait until an asynchronous one is over; undefined while none is. */
   queue: number[] | undefined;
+  /** How many of its handlers are on the stack: an access from there comes from the device itself. */
+  active: number;
 }
 
 /** By region slot. */

@@ -3,12 +3,13 @@
  * event loop turn. See docs/architecture.md for the threads and docs there for who holds the BQL when.
  */
 
-import { FIBER_FRAME, FRAME, KIND, POST_FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
+import { FRAME, KIND, POST_FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
 import { doorbell, nested } from "../native/callbacks.ts";
 import { qemu, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
-import { base, endAborted, serveAccess, serveNestedAccess } from "./access.ts";
+import { base, endAborted, serveNestedAccess } from "./access.ts";
 import { serveCall } from "./calls.ts";
+import { makeRunner } from "./vcpu.ts";
 
 const NO_TIMEOUT = 0xffffffff;
 
@@ -22,30 +23,8 @@ function serveOthers(): void {
   }
 }
 
-/** The vCPU waits for an answer: an access almost always. */
-function serveVcpu(): void {
-  if (words[SHARED.posts] !== 0) {
-    // What came in before this access counts before it.
-    serveOthers();
-  }
-  const kind = words[base(FIBER_FRAME) + FRAME.kind];
-  if (kind === KIND.READ || kind === KIND.WRITE) {
-    serveAccess(FIBER_FRAME);
-  } else {
-    serveCall(FIBER_FRAME);
-  }
-}
-
-/** Runs the vCPU until it has no need of a script. */
-function runVcpu(): number {
-  for (;;) {
-    const why = qemu.script_run();
-    if (why !== RUN.REQUEST) {
-      return why;
-    }
-    serveVcpu();
-  }
-}
+/** See makeRunner(). */
+let runVcpu: () => number;
 
 let scheduled = false;
 let timeout: ReturnType<typeof setTimeout> | undefined;
@@ -124,6 +103,7 @@ export function start(skip: number): void {
   const failed = (error: unknown) => report(error, "script engine");
   // Bun would end with an empty event loop; QEMU says when the process ends.
   setInterval(() => {}, 0x7fffffff);
+  runVcpu = makeRunner(serveOthers, serveCall);
   qemu.script_start(skip, doorbell(onDoorbell, failed), nested(serveNested, failed));
   pump();
 }

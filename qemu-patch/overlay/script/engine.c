@@ -28,7 +28,6 @@
 #include "system/cpus.h"
 #include "system/accel-ops.h"
 #include "engine.h"
-#include "fiber.h"
 
 /* A signal that neither QEMU nor the JavaScript runtime uses */
 #define SCRIPT_SIG_LEND (SIGRTMIN + 5)
@@ -68,11 +67,11 @@ static QSIMPLEQ_HEAD(, ScriptPost) posted = QSIMPLEQ_HEAD_INITIALIZER(posted);
 static void (*ring_doorbell)(void);
 static void (*dispatch_nested)(uint32_t frame);
 
-static ScriptFiber fiber;
+ScriptFiber script_fiber;
+int script_run_reason;
 static void *(*vcpu_fn)(void *);
 static CPUState *vcpu;
 static bool vcpu_started;
-static int run_reason;
 static uint64_t run_count;
 static bool vcpu_running;
 static bool yield_wanted;
@@ -203,18 +202,18 @@ static void fiber_main(void *arg)
     vcpu_fn(arg);
     /* The first vCPU was unplugged: there is nothing left to run */
     for (;;) {
-        run_reason = SCRIPT_RUN_IDLE;
+        script_run_reason = SCRIPT_RUN_IDLE;
         script_on_fiber = false;
-        script_fiber_switch(&fiber);
+        script_fiber_switch(&script_fiber);
         script_on_fiber = true;
     }
 }
 
 static void leave_fiber(int reason)
 {
-    run_reason = reason;
+    script_run_reason = reason;
     script_on_fiber = false;
-    script_fiber_switch(&fiber);
+    script_fiber_switch(&script_fiber);
     script_on_fiber = true;
 }
 
@@ -248,7 +247,7 @@ static void vcpu_start(void)
     script_thread_outside_vcpu = false;
     /* The thread function registers this thread itself */
     rcu_unregister_thread();
-    script_fiber_init(&fiber, fiber_main, vcpu);
+    script_fiber_init(&script_fiber, fiber_main, vcpu);
 }
 
 /* Returns: why the vCPU cannot run now, or 0 */
@@ -278,7 +277,7 @@ int32_t script_run(void)
 {
     run_count++;
     enter_c();
-    if (run_reason != SCRIPT_RUN_REQUEST) {
+    if (script_run_reason != SCRIPT_RUN_REQUEST) {
         int reason = prepare_run();
 
         if (reason) {
@@ -288,11 +287,11 @@ int32_t script_run(void)
     }
     qatomic_set(&vcpu_running, true);
     script_on_fiber = true;
-    script_fiber_switch(&fiber);
+    script_fiber_switch(&script_fiber);
     script_on_fiber = false;
     qatomic_set(&vcpu_running, false);
     leave_c();
-    return run_reason;
+    return script_run_reason;
 }
 
 void script_vcpu_poll(void)
@@ -352,7 +351,7 @@ bool script_engine_in_c(void)
 
 ScriptFrame *script_served_frame(void)
 {
-    if (run_reason == SCRIPT_RUN_REQUEST) {
+    if (script_run_reason == SCRIPT_RUN_REQUEST) {
         return &script_state.frames[SCRIPT_FIBER_FRAME];
     }
     return qatomic_read(&served);
@@ -429,16 +428,10 @@ static void wait_for_answer(ScriptFrame *frame, QemuCond *cond)
     }
 }
 
-void script_ask_fiber(void)
+void script_await_fiber(ScriptFrame *frame)
 {
-    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
-
-    frame->status = SCRIPT_ASKED;
-    leave_fiber(SCRIPT_RUN_REQUEST);
-    if (unlikely(frame->status == SCRIPT_PENDING)) {
-        callers[SCRIPT_FIBER_FRAME].cond = current_cpu->halt_cond;
-        wait_for_answer(frame, current_cpu->halt_cond);
-    }
+    callers[SCRIPT_FIBER_FRAME].cond = current_cpu->halt_cond;
+    wait_for_answer(frame, current_cpu->halt_cond);
 }
 
 static void call_and_wait(ScriptFrame *frame)

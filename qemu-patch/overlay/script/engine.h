@@ -10,6 +10,7 @@
 #include "script/api.h"
 #include "script/script.h"
 #include "qemu/main-loop.h"
+#include "fiber.h"
 
 extern ScriptShared script_state;
 
@@ -93,12 +94,30 @@ void script_post(uint32_t kind, uint32_t target, uint32_t offset,
                  uint32_t value, const void *data, uint32_t length,
                  void (*taken)(void *opaque, uint32_t length), void *opaque);
 
+extern ScriptFiber script_fiber;
+extern int script_run_reason;
+
+/* The answer comes later */
+void script_await_fiber(ScriptFrame *frame);
+
 /**
  * script_ask_fiber:
  *
  * The short way of script_frame_call() for frame 0, on the fiber.
  */
-void script_ask_fiber(void);
+static inline __attribute__((always_inline)) void script_ask_fiber(void)
+{
+    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+
+    frame->status = SCRIPT_ASKED;
+    script_run_reason = SCRIPT_RUN_REQUEST;
+    script_on_fiber = false;
+    script_fiber_switch(&script_fiber);
+    script_on_fiber = true;
+    if (unlikely(frame->status == SCRIPT_PENDING)) {
+        script_await_fiber(frame);
+    }
+}
 
 /* The main loop is over */
 extern bool script_ending;
