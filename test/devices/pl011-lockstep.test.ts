@@ -4,17 +4,12 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { VIRT } from "../lib/guest-code.ts";
 import { TEST_MS } from "../lib/limit.ts";
 import { endAll } from "../lib/qemu.ts";
+import { CR, DR, FR, FR_RXFE, LBE, LCR_H } from "./manual.ts";
 import { type Model, Uart } from "./uart.ts";
 
 setDefaultTimeout(TEST_MS);
 afterAll(endAll);
 
-const DR = 0x000;
-const LCR_H = 0x02c;
-const CR = 0x030;
-const FR = 0x018;
-const LBE = 0x080;
-const RXFE = 0x010;
 const REGISTERS = [
   ...[DR, 0x004, FR, 0x020, 0x024, 0x028, LCR_H, CR, 0x034, 0x038, 0x03c, 0x040, 0x044, 0x048],
   ...[0x008, 0x01c, 0x04c, 0xfdc, 0xfe0, 0xffc],
@@ -153,7 +148,7 @@ class Run {
     this.waiting += sends;
     const loopback = (await this.uart.read(CR)) & LBE;
     await this.uart.settle(loopback ? this.waiting : 1);
-    if ((await this.uart.read(FR)) & RXFE) {
+    if ((await this.uart.read(FR)) & FR_RXFE) {
       this.waiting = 0;
     }
     return [result, await look(this.uart)];

@@ -6,6 +6,7 @@ import { VIRT } from "../lib/guest-code.ts";
 import { SOON_MS } from "../lib/limit.ts";
 import { PL011 } from "../lib/program.ts";
 import { folder, HEADLESS, Qemu } from "../lib/qemu.ts";
+import { CR, DR, ENABLED, FR, IMSC, LBE } from "./manual.ts";
 
 /** Whose PL011 it is: its type, and the options that decide. */
 export const MODELS = {
@@ -58,6 +59,23 @@ export class Uart {
     return this.bus.writel(VIRT.uart + offset, value);
   }
 
+  /** Reads DR so many times. */
+  async characters(count: number): Promise<number[]> {
+    const found = [];
+    for (let i = 0; i < count; i++) {
+      found.push(await this.read(DR));
+    }
+    return found;
+  }
+
+  /** Turns loopback on, and sends. */
+  async putInLoopback(...values: number[]): Promise<void> {
+    await this.write(CR, ENABLED | LBE);
+    for (const value of values) {
+      await this.write(DR, value);
+    }
+  }
+
   /** Levels of the outgoing lines, bit i that of line i. */
   get lines(): number {
     return [0, 1, 2, 3, 4, 5].reduce((levels, line) => levels | (this.bus.irq(line) ? 1 << line : 0), 0);
@@ -65,7 +83,7 @@ export class Uart {
 
   /** Lowers the lines, which a reset leaves alone, and resets the machine. */
   async reset(): Promise<void> {
-    await this.write(0x038, 0);
+    await this.write(IMSC, 0);
     await this.systemReset();
     this.log();
   }
@@ -104,7 +122,7 @@ export class Uart {
    */
   async settle(characters = 1): Promise<void> {
     for (let i = 0; i < 2 * characters + 4; i++) {
-      await this.read(0x018);
+      await this.read(FR);
     }
   }
 
