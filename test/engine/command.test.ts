@@ -111,6 +111,13 @@ describe("without a script", () => {
     expect(await qemu.qmp.execute("query-name")).toEqual({ name });
   });
 
+  test("without its library it says what to do", async () => {
+    const env = { QEMU_SCRIPT_LIBRARY: "/nonsense.so" };
+    const { status, stdout, stderr } = await Qemu.run(["--version"], { env });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^qemu-system-aarch64: cannot open \/nonsense\.so: .*npm run build.*\n$/);
+  });
+
   test("the folder where it is started has no say", async () => {
     const at = folder();
     writeFileSync(join(at, "bunfig.toml"), 'preload = ["./preload.ts"]\n');

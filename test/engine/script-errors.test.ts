@@ -107,6 +107,72 @@ describe("a throw is reported once, with its place, and reads give 0:", () => {
   });
 });
 
+describe("a throw in what QEMU calls is reported once, and the machine goes on:", () => {
+  const start = (where: string) =>
+    Poker.start(device("thrower"), { properties: `,where=${where},chardev=line`, lines: ["line"] });
+
+  const expectReports = (poker: Poker, where: string) => {
+    const lines = poker.stderr.lines.filter((line) => line.includes(`thrown in ${where}`));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(new RegExp(`^${NAME}: ${device("thrower")}:\\d+:\\d+: thrown in ${where} `));
+  };
+
+  test("reset", async () => {
+    const poker = await start("reset");
+    for (let i = 0; i < 3; i++) {
+      await poker.write(0, 9);
+      await poker.qemu.qmp.execute("system_reset");
+      await poker.ready();
+      // Fields have their reset values before the script's own reset runs.
+      expect(await poker.read(0)).toBe(3);
+    }
+    expectReports(poker, "reset");
+  });
+
+  test("receive", async () => {
+    const poker = await start("receive");
+    for (let sent = 1; sent <= 10; sent++) {
+      await poker.qemu.line("line").write("x");
+      while ((await poker.read(4)) < sent) {
+        // The main loop brings it.
+      }
+    }
+    expectReports(poker, "receive");
+  });
+
+  test("receiveBreak", async () => {
+    const poker = await start("receiveBreak");
+    for (let i = 0; i < 3; i++) {
+      await poker.qemu.qmp.execute("chardev-send-break", { id: "line" });
+      expect(await poker.read(0)).toBe(3);
+    }
+    expectReports(poker, "receiveBreak");
+  });
+
+  test("room", async () => {
+    const poker = await start("room");
+    expect(await poker.read(0)).toBe(3);
+    expectReports(poker, "room");
+  });
+
+  test("read, of a region with an error value", async () => {
+    const poker = await start("nothing");
+    expect(await poker.read(8)).toBe(0xbad);
+    expect(await poker.read(8)).toBe(0xbad);
+    expectReports(poker, "read");
+  });
+});
+
+describe("an asynchronous handler answers a vCPU only:", () => {
+  test("the monitor gets an error value at once, and the handler's name is printed", async () => {
+    const poker = await Poker.start(device("thrower"));
+    await poker.qemu.qmp.human("xp /1wx 0x0c00000c", 5000).catch(() => {});
+    expect(await poker.qemu.qmp.execute("query-status", {}, 5000)).toMatchObject({ status: "running" });
+    await poker.stderr.waitFor(/^qemu-system-aarch64: .*(wait|0xc).*thrower|thrower.*(wait|0xc)/m, SOON_MS);
+    expect(await poker.read(0)).toBe(3);
+  });
+});
+
 test("what a script handles itself is reported to nobody", async () => {
   const poker = await Poker.start(FAULTY);
   expect(await poker.read(0x2c)).toBe(0x600d);
