@@ -248,6 +248,28 @@ test("values are one constant register each", () => {
   expect(bank.writers.every((write) => write === undefined)).toBe(true);
 });
 
+describe("reading is plain, so that nothing can have changed after it,", () => {
+  const plain = (register: Omit<Register<Probe>, "at">) =>
+    bankOf({ REG: { at: 4, ...register } } satisfies Table).plain[1];
+
+  test("of a field, and of constants", () => {
+    expect(plain({ field: "value" })).toBe(true);
+    expect(plain({ field: "narrow", mode: "w1c" })).toBe(true);
+    expect(plain({ field: "value", write: "writeIt", changed: "noteChange" })).toBe(true);
+    expect(plain({ values: [1] })).toBe(true);
+  });
+
+  test("not by a method, nor where reading clears", () => {
+    expect(plain({ read: "readIt" })).toBe(false);
+    expect(plain({ field: "value", read: "readIt" })).toBe(false);
+    expect(plain({ field: "value", mode: "rc" })).toBe(false);
+  });
+
+  test.failing("not of a getter: it is code of the device's", () => {
+    expect(plain({ field: "doubled", mode: "ro" })).toBe(false);
+  });
+});
+
 describe("bad accesses", () => {
   const bank = () => bankOf({ REG: { at: 4, field: "value" } });
 
