@@ -1,8 +1,8 @@
 /** A debugger attached to a guest with scripted devices. */
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { addressOf, bareMetal, guest, VIRT } from "../lib/guest-code.ts";
 import { Gdb } from "../lib/gdb.ts";
+import { addressOf, bareMetal, guest, VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
 import { Poker } from "../lib/poker.ts";
 import { device } from "../lib/program.ts";

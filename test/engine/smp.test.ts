@@ -104,7 +104,7 @@ describe.each(MATRIX)("$cpus vCPUs, $name:", ({ cpus, ...accelerator }) => {
 
 describe.each(ACCELERATORS)("a busy second vCPU, $name:", ({ accel, args }) => {
   const start = () =>
-    Poker.start(CLOCKWORK, { accel, args, busy: true, properties: ",chardev=line", lines: ["line"] });
+    Poker.start(CLOCKWORK, { accel, args, busy: "alone", properties: ",chardev=line", lines: ["line"] });
   const MEASURE = 0x14;
   const ALARM = 0x10;
   const PARK = 0x08;
@@ -204,6 +204,43 @@ test("the second vCPU waits in an asynchronous handler: the machine stops and qu
   // The read gave 0, and the guest went on to its end.
   expect(await qemu.waitForExit(SOON_MS)).toEqual({ status: 0, signal: null });
   expect(qemu.line("console").text.all).toContain("value=0x0000000000000000\n");
+});
+
+describe.each(ACCELERATORS)("a second vCPU behind one that waits for good, $name:", ({ accel, args }) => {
+  const WAIT = 0x0c;
+  const KEPT = 0x04;
+
+  const park = async () => {
+    const poker = await Poker.start(CLOCKWORK, { accel, args, busy: "device" });
+    await poker.askRead(WAIT);
+    await poker.stderr.waitFor("waiting\n", SOON_MS);
+    return poker;
+  };
+
+  test("stop, cont and reset", async () => {
+    const poker = await park();
+    const { qmp } = poker.qemu;
+    for (let i = 0; i < 3; i++) {
+      await qmp.execute("stop", {}, 3000);
+      await qmp.execute("cont");
+      expect(await poker.answer()).toMatchObject({ value: 0 });
+      await poker.write(KEPT, i);
+      expect(await poker.read(KEPT)).toBe(i);
+      await poker.askRead(WAIT);
+      await poker.stderr.waitFor("waiting\n", SOON_MS);
+    }
+    await qmp.execute("system_reset");
+    await poker.ready();
+    await poker.write(KEPT, 9);
+    expect(await poker.read(KEPT)).toBe(9);
+  });
+
+  test("quit", async () => {
+    const poker = await park();
+    const began = performance.now();
+    expect(await poker.qemu.quit()).toEqual({ status: 0, signal: null });
+    expect(performance.now() - began).toBeLessThan(2500);
+  });
 });
 
 describe(SOAK_MS ? `for ${SOAK_MS / 60_000} minutes` : "for a few seconds", () => {

@@ -30,8 +30,8 @@ export class Poker {
       readonly properties?: string;
       readonly accel?: string;
       readonly smp?: number;
-      /** Keep a second vCPU busy. */
-      readonly busy?: boolean;
+      /** Keep a second vCPU busy, by itself or with the device. */
+      readonly busy?: "alone" | "device";
     } = {},
   ): Promise<Poker> {
     const {
@@ -43,7 +43,7 @@ export class Poker {
       lines = [],
       ...rest
     } = options;
-    const machine = bareMetal(guest("poker", { BUSY: busy ? 1 : 0 }), {
+    const machine = bareMetal(guest("poker", { BUSY: busy === undefined ? 0 : busy === "alone" ? 1 : 2 }), {
       smp,
       ...(accel === undefined ? {} : { accel }),
     });
