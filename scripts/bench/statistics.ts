@@ -17,21 +17,18 @@ export function quantile(sorted: readonly number[], q: number): number {
   return below + (above - below) * (place - Math.floor(place));
 }
 
-/** A call that took longer than this many times the median was interrupted by something else that the host did. */
-const DISTURBED = 1.5;
+/** Of the times of many calls, the one that a tenth of them stay below. */
+const UNDISTURBED = 0.1;
 
 /**
- * The mean of many short calls without those in which the host did something else for long. What happens all the
- * time, such as turns of an event loop, stays in it.
+ * The time of a call while the host does nothing else: calls that something took the CPU from, or half of it, are the
+ * longer ones. Whatever belongs to every call, such as turns of an event loop, stays in it if calls are long enough.
  *
- * @returns the mean, and the part of the whole time, in percent, that the calls left out had more than the others
+ * @returns that time, and how much longer calls took on average, in percent
  */
-export function steadyMean(calls: readonly number[]): { readonly mean: number; readonly disturbed: number } {
-  const limit = DISTURBED * summary(calls).median;
-  const mean = meanOf(calls.filter((call) => call <= limit));
-  return { mean, disturbed: 100 * (1 - mean / meanOf(calls)) };
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+export function undisturbed(calls: readonly number[]): { readonly time: number; readonly above: number } {
+  const sorted = [...calls].sort((a, b) => a - b);
+  const time = quantile(sorted, UNDISTURBED);
+  const mean = calls.reduce((sum, call) => sum + call, 0) / calls.length;
+  return { time, above: 100 * (mean / time - 1) };
 }
