@@ -125,7 +125,7 @@ export function compile(cls: DeviceClass, region: string, table: Table): Bank {
       owners[word] = key;
       readers[word] = reader(cls, register, i);
       writers[word] = writer(cls, register);
-      plain[word] = register.read === undefined && register.mode !== "rc";
+      plain[word] = isPlain(cls, register);
     }
   }
   return {
@@ -179,6 +179,12 @@ function checkField(cls: DeviceClass, register: Register<object>, fail: (reason:
   } else if (member.set === undefined && (stores(register) || (register.mode === "rc" && !register.read))) {
     fail(`field: ${cls.name}'s ${field} cannot be written: give it mode "ro" or a write method`);
   }
+}
+
+/** Does a read run no code of the device? A getter of the class does. */
+function isPlain(cls: DeviceClass, { field, mode, read, values }: Register<object>): boolean {
+  const slot = cls.layout.slots.some(({ name }) => name === field);
+  return read === undefined && mode !== "rc" && (values !== undefined || slot);
 }
 
 /** Does a write of the guest end up in the field? */

@@ -54,6 +54,9 @@ function checkState(cls: DeviceClass, fail: Fail): void {
     if (METHODS.includes(name) || MEMBERS.includes(name)) {
       fail(`a field cannot be called ${name}`);
     }
+    if (!/^[A-Za-z_$][\w$]*$/.test(name) || name === "__proto__") {
+      fail(`a field cannot be called ${name}`);
+    }
     if (hides(cls, name)) {
       fail(`the class has a member ${name}, which hides the field of that name`);
     }

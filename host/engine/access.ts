@@ -1,6 +1,6 @@
 /** Accesses to registers, from wherever; vcpu.ts has the short way for the first vCPU. */
 
-import { FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
+import { ATTR_NO_WAIT, FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { type Instance, type Port, ports } from "./instances.ts";
@@ -60,6 +60,10 @@ export function serveAccess(frame: number): void {
   }
   const { owner } = port;
   if (owner.queue !== undefined) {
+    if (words[at + FRAME.attrs]! & ATTR_NO_WAIT) {
+      refuse(port, frame);
+      return;
+    }
     owner.queue.push(frame);
     words[at + FRAME.status] = STATUS.PENDING;
     return;
@@ -77,11 +81,16 @@ export function serveAccess(frame: number): void {
 
 /** Gives the guest what a handler returned, or will. */
 export function answer(port: Port, frame: number, value: unknown): void {
+  const at = base(frame);
   if (value instanceof Promise) {
-    wait(port, frame, value);
+    if (words[at + FRAME.attrs]! & ATTR_NO_WAIT) {
+      value.catch(() => {});
+      refuse(port, frame);
+    } else {
+      wait(port, frame, value);
+    }
     return;
   }
-  const at = base(frame);
   words[at + FRAME.value] = typeof value === "number" ? value : 0;
   words[at + FRAME.valueHigh] = 0;
   updateRoom(port.owner, false);
@@ -91,6 +100,7 @@ export function answer(port: Port, frame: number, value: unknown): void {
 /** Serves an access that a script caused, through C, from inside a handler. */
 export function serveNestedAccess(frame: number): void {
   const at = base(frame);
+  words[at + FRAME.attrs]! |= ATTR_NO_WAIT;
   const owner = ports[words[at + FRAME.target]!]?.owner;
   if (owner !== undefined && owner.active > 0) {
     report(new Error(`${owner.cls.spec.type} accesses itself`), "access from its own handler");
@@ -100,13 +110,16 @@ export function serveNestedAccess(frame: number): void {
     return;
   }
   serveAccess(frame);
-  if (words[at + FRAME.status] === STATUS.PENDING) {
-    const error = new Error("an asynchronous handler can answer the guest only, not another script");
-    report(error, `access to ${owner?.cls.spec.type}`);
-    words[at + FRAME.value] = 0;
-    words[at + FRAME.result] = MEMTX.ERROR;
-    words[at + FRAME.status] = STATUS.DONE;
-  }
+}
+
+/** An asynchronous handler, and a caller that cannot wait: only a vCPU can. */
+function refuse(port: Port, frame: number): void {
+  const at = base(frame);
+  fail(port, frame, new TypeError("an asynchronous handler can answer a vCPU only"));
+  words[at + FRAME.value] = port.errorValue;
+  words[at + FRAME.valueHigh] = 0;
+  words[at + FRAME.result] = MEMTX.ERROR;
+  words[at + FRAME.status] = STATUS.DONE;
 }
 
 // --- asynchronous handlers ---------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ function configValue(instance: Pointer, key: string, property: Property): unknow
     case "string":
       return value;
     case "uint64":
+      // QEMU prints it signed.
+      return BigInt.asUintN(64, BigInt(value));
     case "int64":
     case "size":
       return BigInt(value);

@@ -59,6 +59,9 @@ export const SHARED_SIZE = BYTES_OFFSET + MAX_BYTES;
 /** Result of a LOAD whose script called process.exit(). */
 export const LOAD_EXIT = 2;
 
+/** In a frame's attrs: the access is not from a vCPU, so there is nobody to wait. */
+export const ATTR_NO_WAIT = 1 << 2;
+
 /** MemTxResult (include/exec/memattrs.h). */
 export const MEMTX = { OK: 0, ERROR: 1, DECODE_ERROR: 2, ACCESS_ERROR: 4 } as const;
 

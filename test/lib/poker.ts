@@ -43,7 +43,7 @@ export class Poker {
       lines = [],
       ...rest
     } = options;
-    const machine = bareMetal(guest("poker", { BUSY: busy === undefined ? 0 : busy === "alone" ? 1 : 2 }), {
+    const machine = bareMetal(guest("poker", { BUSY: busy ? (busy === "alone" ? 1 : 2) : 0 }), {
       smp,
       ...(accel === undefined ? {} : { accel }),
     });

@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "hw/core/cpu.h"
 #include "device.h"
 
 static GPtrArray *ports;
@@ -57,6 +58,9 @@ static MemTxResult access_from_elsewhere(ScriptRegionPort *port, uint32_t kind,
     MemTxResult result;
 
     fill_frame(frame, port, kind, addr, *value, size, attrs);
+    if (!current_cpu) {
+        frame->attrs |= SCRIPT_ATTR_NO_WAIT;
+    }
     script_frame_call(frame);
     *value = frame->value | (uint64_t)frame->value_high << 32;
     result = frame->result;

@@ -44,6 +44,9 @@
 /* Result of a SCRIPT_LOAD whose script wants the program to end, status value */
 #define SCRIPT_LOAD_EXIT 2
 
+/* In a frame's attrs: not from a vCPU, so there is nobody to wait */
+#define SCRIPT_ATTR_NO_WAIT (1 << 2)
+
 #define SCRIPT_MAX_FRAMES 256
 #define SCRIPT_MAX_ROOMS 4096
 #define SCRIPT_MAX_BYTES 4096
@@ -62,7 +65,7 @@ typedef struct ScriptFrame {
     uint32_t value_high;
     uint32_t result;       /* MemTxResult, or 0 for success */
     uint32_t status;
-    uint32_t attrs;        /* bit 0 secure, bit 1 user, bits 16-31 requester */
+    uint32_t attrs;        /* bit 0 secure, 1 user, 16-31 requester */
     double pointer;
     uint32_t abort;        /* the caller must not wait any longer */
     uint32_t reserved[3];
