@@ -9,6 +9,9 @@ export function base(frame: number): number {
   return SHARED.words + frame * FRAME.words;
 }
 
+/** How long a handler may go on after the machine wants to stop, or the main loop waits for it, in ms. */
+const GRACE = 500;
+
 const hex = (value: number) => `0x${value.toString(16)}`;
 
 /** Reports what a handler threw. @returns what the guest reads instead */
@@ -60,12 +63,11 @@ export function serveAccess(frame: number): void {
   }
   const { owner } = port;
   if (owner.queue !== undefined) {
-    if (words[at + FRAME.attrs]! & ATTR_NO_WAIT) {
-      refuse(port, frame);
-      return;
-    }
     owner.queue.push(frame);
     words[at + FRAME.status] = STATUS.PENDING;
+    if (words[at + FRAME.attrs]! & ATTR_NO_WAIT) {
+      setTimeout(() => giveUp(port, frame), GRACE);
+    }
     return;
   }
   let value: unknown;
@@ -109,7 +111,23 @@ export function serveNestedAccess(frame: number): void {
     words[at + FRAME.status] = STATUS.DONE;
     return;
   }
+  const port = ports[words[at + FRAME.target]!];
+  if (port?.owner.queue !== undefined) {
+    refuse(port, frame);
+    return;
+  }
   serveAccess(frame);
+}
+
+/** The main loop must not wait for good behind a handler that does not settle. */
+function giveUp(port: Port, frame: number): void {
+  const { queue } = port.owner;
+  const place = queue?.indexOf(frame) ?? -1;
+  if (queue !== undefined && place >= 0) {
+    queue.splice(place, 1);
+    refuse(port, frame);
+    finish(frame);
+  }
 }
 
 /** An asynchronous handler, and a caller that cannot wait: only a vCPU can. */
@@ -130,9 +148,6 @@ interface Waiting {
 }
 
 const waiting = new Map<number, Waiting>();
-
-/** How long a handler may go on after the machine wants to stop, in ms. */
-const GRACE = 500;
 
 function wait(port: Port, frame: number, promise: Promise<unknown>): void {
   const entry = { port, frame };

@@ -1,4 +1,4 @@
-/** Recording and replaying a guest with a scripted device. */
+/** Recording a guest with a scripted device. Replaying one comes with a later issue. */
 
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { endAll, folder, Qemu } from "../lib/qemu.ts";
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
 
-const start = (mode: "record" | "replay", file: string) =>
+const start = (mode: "record", file: string) =>
   Qemu.start({
     args: [
       ...bareMetal(guest("echo", { FIFO: 1, CPU: 0 })),
@@ -38,13 +38,4 @@ async function record(file: string): Promise<void> {
 
 test("a recorded guest takes input while it is busy", async () => {
   await record(join(folder(), "log"));
-});
-
-test("a replay prints what was printed, without the input", async () => {
-  const file = join(folder(), "log");
-  await record(file);
-  const qemu = await start("replay", file);
-  for (const text of LINES) {
-    await qemu.line("line").text.waitFor(`${text}\n`, SOON_MS);
-  }
 });
