@@ -51,6 +51,12 @@ describe.each(["tcg,thread=multi", "tcg,thread=single"])("%s:", (accel) => {
       expect(await gdb.pc()).toBe(pc);
     }
     expect(poker.qemu.line("console").text.all).toBe("");
+    // No step is lost, whatever else wants the vCPU meanwhile.
+    for (let i = 0; i < 200; i++) {
+      const before = await gdb.pc();
+      expect(await gdb.ask("s")).toStartWith("T05");
+      expect(await gdb.pc()).not.toBe(before);
+    }
     await gdb.send("c");
     await poker.ready();
     await poker.write(KEPT, 3);
