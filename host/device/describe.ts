@@ -53,7 +53,6 @@ function describeState(cls: DeviceClass) {
       offset,
       count: field.count,
     })),
-    "post-load": has(cls, "postLoad"),
   };
 }
 

@@ -164,6 +164,7 @@ function act(instance: Instance, frame: number): void {
       qemu.script_instance_snapshot(instance.pointer);
       return;
     case KIND.POST_LOAD:
+      qemu.script_instance_restore(instance.pointer);
       synchronous("postLoad", device.postLoad?.(words[at + FRAME.value]!));
       return;
     case KIND.RECEIVE:

@@ -29,6 +29,8 @@ export const SYMBOLS = {
   script_instance_state: { args: ["ptr"], returns: "ptr" },
   /** void script_instance_snapshot(void *instance) */
   script_instance_snapshot: { args: ["ptr"], returns: "void" },
+  /** void script_instance_restore(void *instance) */
+  script_instance_restore: { args: ["ptr"], returns: "void" },
   /** uint32_t script_instance_region(void *instance, uint32_t index) */
   script_instance_region: { args: ["ptr", "u32"], returns: "u32" },
   /** void *script_instance_chardev(void *instance, uint32_t index) */

@@ -236,8 +236,8 @@ void script_device_reset(DeviceState *dev)
 }
 
 /*
- * The stream is written from a copy that the engine's thread makes, so that no
- * script is between two writes.
+ * The stream is written from a copy that the engine's thread makes, and read
+ * into one that it takes over, so that no script is between two writes.
  */
 int script_pre_save(void *opaque)
 {
@@ -256,7 +256,9 @@ int script_pre_load(void *opaque)
 {
     ScriptInstance *instance = script_instance_of(opaque);
 
-    instance->tail->vmstate = instance->state;
+    /* Fields that the stream lacks stay as they are */
+    script_instance_snapshot(instance);
+    instance->tail->vmstate = instance->saved;
     return 0;
 }
 
@@ -289,6 +291,14 @@ void script_instance_snapshot(void *opaque)
         memcpy(instance->saved, instance->state,
                instance->type->decl->state->size);
     }
+}
+
+void script_instance_restore(void *opaque)
+{
+    ScriptInstance *instance = opaque;
+
+    memcpy(instance->state, instance->saved,
+           instance->type->decl->state->size);
 }
 
 uint32_t script_instance_region(void *opaque, uint32_t index)

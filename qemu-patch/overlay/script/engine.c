@@ -374,6 +374,10 @@ bool script_has_vcpu(void)
 
 void script_tick(void)
 {
+    if (vcpu->singlestep_enabled) {
+        /* A kick would count as the debugger's step */
+        return;
+    }
     qatomic_set(&script_state.tick, 1);
     qatomic_set(&yield_wanted, true);
     /* The vCPU, kicked, finds the wish */

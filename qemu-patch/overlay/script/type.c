@@ -166,7 +166,7 @@ static VMStateDescription *make_vmsd(ScriptTypeData *type)
         .minimum_version_id = state->minimum_version,
         .pre_save = script_pre_save,
         .pre_load = script_pre_load,
-        .post_load = state->post_load ? script_post_load : NULL,
+        .post_load = script_post_load,
         .fields = fields,
     };
 

@@ -105,6 +105,7 @@ const char *script_register_type(const char *json, const void *initial_state);
 /* Instances */
 void *script_instance_state(void *instance);
 void script_instance_snapshot(void *instance);
+void script_instance_restore(void *instance);
 uint32_t script_instance_region(void *instance, uint32_t index);
 void *script_instance_chardev(void *instance, uint32_t index);
 int32_t script_chardev_room(void *chardev);
