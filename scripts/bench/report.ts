@@ -7,19 +7,22 @@ import type { Summary } from "./statistics.ts";
 export interface Verdict {
   readonly bench: string;
   readonly target: Target;
+  /** The ratio or difference of the medians. */
   readonly measured: number;
+  /** The same of the minima: far from it, something else kept the machine busy. */
+  readonly ofMinima: number;
   readonly met: boolean;
 }
 
 /** Those targets whose both sides were measured. */
 export function verdicts({ bench, sides }: Result): Verdict[] {
   return bench.targets.flatMap((target) => {
-    const [own, other] = [target.side, target.against].map(
-      (side) => sides.get(side)?.get(target.figure)?.median,
-    );
+    const [own, other] = [target.side, target.against].map((side) => sides.get(side)?.get(target.figure));
     if (own === undefined || other === undefined) return [];
-    const measured = target.compare === "ratio" ? own / other : own - other;
-    return [{ bench: bench.name, target, measured, met: measured <= target.atMost }];
+    const compared = (a: number, b: number): number => (target.compare === "ratio" ? a / b : a - b);
+    const measured = compared(own.median, other.median);
+    const ofMinima = compared(own.min, other.min);
+    return [{ bench: bench.name, target, measured, ofMinima, met: measured <= target.atMost }];
   });
 }
 
@@ -48,14 +51,18 @@ function baselineOf({ bench, sides }: Result, side: Side, figure: string): Summa
   return side === bench.baseline ? undefined : sides.get(bench.baseline)?.get(figure);
 }
 
-function sentence(bench: Bench, { target, measured, met }: Verdict): string {
+function sentence(bench: Bench, { target, measured, ofMinima, met }: Verdict): string {
   const { title, unit } = bench.figures[target.figure] ?? { title: target.figure, unit: "" };
   const against = `${TITLES[target.side]} against ${TITLES[target.against]}`;
   const amount =
     target.compare === "ratio"
-      ? `${measured.toFixed(3)} times, at most ${target.atMost}`
-      : `${measured >= 0 ? "+" : ""}${measured.toFixed(2)} ${unit}, at most +${target.atMost}`;
+      ? `${measured.toFixed(3)} times (minima ${ofMinima.toFixed(3)}), at most ${target.atMost}`
+      : `${signed(measured)} ${unit} (minima ${signed(ofMinima)}), at most +${target.atMost}`;
   return `${title}: ${against} ${amount}: ${met ? "met" : "MISSED"}`;
+}
+
+function signed(value: number): string {
+  return `${value >= 0 ? "+" : ""}${value.toFixed(2)}`;
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {
@@ -87,11 +94,6 @@ export function json(setting: Setting, results: readonly Result[]): string {
       sides: Object.fromEntries([...sides].map(([side, figures]) => [side, Object.fromEntries(figures)])),
     },
   ]);
-  const targets = results.flatMap(verdicts).map(({ bench, target, measured, met }) => ({
-    bench,
-    ...target,
-    measured,
-    met,
-  }));
+  const targets = results.flatMap(verdicts).map(({ target, ...verdict }) => ({ ...target, ...verdict }));
   return `${JSON.stringify({ format: 1, setting, benches: Object.fromEntries(benches), targets }, null, 2)}\n`;
 }
