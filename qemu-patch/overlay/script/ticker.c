@@ -70,18 +70,21 @@ static void *ticker(void *opaque)
 
     rcu_register_thread();
     for (;;) {
-        uint64_t count = script_run_count();
+        uint64_t count;
 
-        if (script_vcpu_running() || count != seen) {
+        g_usleep(TICK_US);
+        count = script_run_count();
+        if (script_engine_asleep()) {
+            /* The event loop has its turn already */
+            stuck = 0;
+            sleep_until_needed();
+        } else if (script_vcpu_running() || count != seen) {
             stuck = 0;
             if (script_has_vcpu()) {
                 WITH_RCU_READ_LOCK_GUARD() {
                     script_tick();
                 }
             }
-        } else if (script_engine_asleep()) {
-            stuck = 0;
-            sleep_until_needed();
         } else if (script_engine_in_c()) {
             stuck = 0;
         } else if (++stuck == STUCK_TICKS) {
@@ -90,7 +93,6 @@ static void *ticker(void *opaque)
             end_if_asked();
         }
         seen = count;
-        g_usleep(TICK_US);
     }
     return NULL;
 }
