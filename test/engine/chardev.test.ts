@@ -62,26 +62,26 @@ describe("a peer in the same process, slow to read:", () => {
   );
 
   test("while it reads nothing, the guest waits, and the monitor, timers and the peer do not", async () => {
-    const size = MIB;
+    const size = MIB / 2;
     const qemu = await start(size, 1500, "tcg");
     await qemu.line("console").text.waitFor("pouring\n", SOON_MS);
     for (let i = 0; i < 3; i++) {
       await qemu.stderr.waitFor("peer: tick\n", SOON_MS);
       await qemu.qmp.execute("query-status", {}, 2000);
     }
-    // The socket takes no 1 MiB, so the guest cannot be through.
+    // The socket takes no 512 KiB, so the guest cannot be through.
     expect(qemu.line("console").text.all).toBe("pouring\n");
     await qemu.stderr.waitFor(`peer: ${size} bytes, 0 wrong\n`, LONG_MS);
     await qemu.line("console").text.waitFor("poured\n", SOON_MS);
   });
 
   test("stop and cont while it reads nothing", async () => {
-    const qemu = await start(MIB, 1500, "tcg");
+    const qemu = await start(MIB / 2, 1500, "tcg");
     await qemu.line("console").text.waitFor("pouring\n", SOON_MS);
     await qemu.stderr.waitFor("peer: tick\n", SOON_MS);
     await qemu.qmp.execute("stop", {}, 2000);
     await qemu.qmp.execute("cont", {}, 2000);
-    await qemu.stderr.waitFor(`peer: ${MIB} bytes, 0 wrong\n`, LONG_MS);
+    await qemu.stderr.waitFor(`peer: ${MIB / 2} bytes, 0 wrong\n`, LONG_MS);
   });
 
   test.each(["quit", "SIGTERM"] as const)("%s while it reads nothing", async (how) => {

@@ -272,6 +272,37 @@ describe("saved state", () => {
     expect(await poker.read(0)).toBeGreaterThan(30);
   });
 
+  test("is sent while the guest changes its memory: throttled, guest and scripts go on", async () => {
+    const args = [...bareMetal(guest("dirty")), "-device", `script,path=${device("alive")}`];
+    const qemu = await Qemu.start({ args, lines: ["console"] });
+    const { qmp } = qemu;
+    await qemu.line("console").text.waitFor("dirtying\n", SOON_MS);
+    const capabilities = ["events", "auto-converge"].map((capability) => ({ capability, state: true }));
+    await qmp.execute("migrate-set-capabilities", { capabilities });
+    await qmp.execute("migrate-set-parameters", {
+      "max-bandwidth": 4 * 1024 * 1024,
+      "cpu-throttle-initial": 95,
+      "throttle-trigger-threshold": 1,
+    });
+    await qmp.execute("migrate", { uri: `file:${join(folder(), "stream")}` });
+    let throttle = 0;
+    while (throttle === 0) {
+      await qmp.waitForEvent("MIGRATION_PASS", 3 * SOON_MS);
+      const info = await qmp.execute<{ "cpu-throttle-percentage"?: number }>("query-migrate");
+      throttle = info["cpu-throttle-percentage"] ?? 0;
+    }
+    // The vCPU sleeps most of the time now, on the thread that runs the scripts.
+    for (let i = 0; i < 3; i++) {
+      const before = await counter(qemu);
+      await qemu.stderr.waitFor("tick\n", SOON_MS);
+      const until = performance.now() + SOON_MS;
+      while ((await counter(qemu)) === before) {
+        expect(performance.now()).toBeLessThan(until);
+      }
+    }
+    expect(await qemu.quit()).toEqual({ status: 0, signal: null });
+  });
+
   test("that a script refuses is an error of the load, and the machine stays", async () => {
     const poker = await Poker.start(device("picky"));
     await makeImage(poker.qemu, folder());
