@@ -89,6 +89,13 @@ ScriptTypeData *script_type_of(const char *name);
 
 ScriptInstance *script_instance_of(DeviceState *dev);
 
+/* property.c; the first returns the size of an object of the type */
+size_t script_make_properties(ScriptTypeData *type);
+void script_install_properties(DeviceClass *dc, ScriptTypeData *type);
+
+/* vmstate.c */
+VMStateDescription *script_make_vmsd(ScriptTypeData *type);
+
 /* device.c: the parts of a type that run for an instance */
 void script_instance_init(Object *obj);
 void script_instance_finalize(Object *obj);
