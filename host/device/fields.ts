@@ -132,14 +132,23 @@ function scalar<V extends number | bigint | boolean, A>(
   return Object.assign(declare, { ...field, reset: undefined, array }) as unknown as ScalarOrProperty<V, A>;
 }
 
+/** True or false; one byte in memory and in the migration stream. */
 export const bool = scalar<boolean, Uint8Array>("bool", 1);
+/** 8 bits, 0 to 255. */
 export const u8 = scalar<number, Uint8Array>("uint8", 1);
+/** 16 bits, 0 to 65535. */
 export const u16 = scalar<number, Uint16Array>("uint16", 2);
+/** 32 bits, 0 to 2^32 - 1. */
 export const u32 = scalar<number, Uint32Array>("uint32", 4);
+/** 64 bits, 0 to 2^64 - 1, as a bigint. */
 export const u64 = scalar<bigint, BigUint64Array>("uint64", 8);
+/** 8 bits with a sign. QEMU has no properties of this kind. */
 export const i8: Scalar<number, Int8Array> = scalar("int8", 1);
+/** 16 bits with a sign. QEMU has no properties of this kind. */
 export const i16: Scalar<number, Int16Array> = scalar("int16", 2);
+/** 32 bits with a sign. */
 export const i32 = scalar<number, Int32Array>("int32", 4);
+/** 64 bits with a sign, as a bigint. */
 export const i64 = scalar<bigint, BigInt64Array>("int64", 8);
 
 /** Bytes of the migration stream that belong to no field: left by a model this one is compatible with. */

@@ -6,12 +6,16 @@ export class Handle {
   #pointer: Pointer | undefined;
   readonly #what: string;
 
+  /** @internal Made by the host. */
   constructor(pointer: Pointer, what: string) {
     this.#pointer = pointer;
     this.#what = what;
   }
 
-  /** @throws StaleError when the device is gone. */
+  /**
+   * @internal
+   * @throws StaleError when the device is gone.
+   */
   get pointer(): Pointer {
     if (this.#pointer === undefined) {
       throw new StaleError(`${this.#what} is gone and cannot be used any more`);
@@ -19,7 +23,7 @@ export class Handle {
     return this.#pointer;
   }
 
-  /** C is about to free it. */
+  /** @internal C is about to free it. */
   drop(): void {
     this.#pointer = undefined;
   }

@@ -12,6 +12,8 @@ export interface Paths {
   readonly library: string;
   /** The command users run: Bun, host/ and, beside it, the library. */
   readonly qemu: string;
+  /** Declarations of what scripts import, for users' editors. */
+  readonly types: string;
   /** The unpatched QEMU to compare with: ours, or the one STOCK_QEMU names. */
   readonly stockQemu: string;
   readonly guests: GuestFiles;
@@ -44,6 +46,7 @@ export function pathsUnder(root: string, environment: NodeJS.ProcessEnv = proces
     tree: join(build, "tree"),
     library: join(build, "qemu", `lib${TARGET}.so`),
     qemu: join(build, TARGET),
+    types: join(build, "types"),
     stockQemu: stock ? resolve(stock) : join(build, "stock", TARGET),
     guests: {
       linux: { kernel: join(guests, "linux", "linux"), initrd: join(guests, "linux", "initrd.gz") },

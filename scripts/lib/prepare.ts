@@ -23,6 +23,7 @@ import {
 import { fetchSource, type SourceOrigin, sourceOrigin } from "./qemu-source.ts";
 import { Stamps, statFingerprint } from "./stamps.ts";
 import { installPackages, missingPackages, systemState } from "./system-packages.ts";
+import { typesAreCurrent, writeTypes } from "./types.ts";
 
 export interface Wanted {
   readonly guests: readonly GuestName[];
@@ -115,7 +116,7 @@ class Plan {
       this.packages(),
       ...(patched || stock ? [this.source(), this.meson()] : []),
       ...(patched
-        ? [this.tree(), ...this.ninja(patchedBuild(this.paths), "libqemu"), this.executable()]
+        ? [this.tree(), ...this.ninja(patchedBuild(this.paths), "libqemu"), this.executable(), this.types()]
         : []),
       ...(stock ? this.ninja(stockBuild(this.paths), "stock QEMU") : []),
       ...wanted.guests.map((name) => this.guest(name)),
@@ -204,6 +205,15 @@ class Plan {
       title: "compiling host/",
       upToDate: () => executableIsCurrent(this.paths, this.stamps),
       run: (log) => compileExecutable(this.paths, this.stamps, log),
+    };
+  }
+
+  private types(): Step {
+    return {
+      name: "types",
+      title: "writing types for editors",
+      upToDate: () => typesAreCurrent(this.paths, this.stamps),
+      run: (log) => writeTypes(this.paths, this.stamps, log),
     };
   }
 
