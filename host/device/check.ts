@@ -9,7 +9,7 @@ import type { RegionSpec } from "./spec.ts";
 const METHODS = ["realize", "unrealize", "reset", "receive", "receiveBreak", "postLoad", "clockChanged"];
 
 /** What the host gives to every device. */
-const MEMBERS = ["config", "irqs", "clocks", "constructor"];
+const MEMBERS = ["config", "irqs", "clocks", "dma", "constructor"];
 
 /** Properties that QEMU gives to every device. */
 const QEMU_PROPERTIES = ["realized", "hotpluggable", "hotplugged", "parent_bus", "type"];

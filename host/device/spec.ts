@@ -1,4 +1,5 @@
 import type { Chardev } from "./chardev.ts";
+import type { Dma } from "./dma.ts";
 import type { Field, Property, ValueOf } from "./fields.ts";
 import type { IrqLines } from "./irq.ts";
 
@@ -88,6 +89,8 @@ export type Declared<S> = StateOf<S> & {
   readonly config: ConfigOf<S>;
   readonly irqs: IrqsOf<S>;
   readonly clocks: ClocksOf<S>;
+  /** Guest memory, as the device sees it. */
+  readonly dma: Dma;
 };
 
 type Only<T, Shape> = { readonly [K in Exclude<keyof T, keyof Shape>]: never };
@@ -106,6 +109,7 @@ type Taken =
   | "config"
   | "irqs"
   | "clocks"
+  | "dma"
   | "realize"
   | "unrealize"
   | "reset"

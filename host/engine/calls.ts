@@ -4,6 +4,7 @@ import type { Pointer } from "bun:ffi";
 import { type Chardev, Chardev as ChardevHandle } from "../device/chardev.ts";
 import { checkMade, has, propertyName } from "../device/check.ts";
 import { type DeviceClass, make } from "../device/device.ts";
+import { Dma } from "../device/dma.ts";
 import type { Property } from "../device/fields.ts";
 import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
@@ -86,13 +87,16 @@ function makeParts(pointer: Pointer, block: ArrayBuffer, cls: DeviceClass): Part
       config[key] = configValue(pointer, key, property);
     }
   }
+  const dma = new Dma(handles[0]!);
   const own = {
     [VIEWS]: { value: viewsOf(block, layout), writable: true },
     config: { value: Object.freeze(config), enumerable: true },
     irqs: { value: irqLines(handles[0]!, spec.irqs ?? []) },
     clocks: { value: clockGetters(handles[0]!, spec) },
+    dma: { value: dma },
   };
   const drop = (device: ScriptedDevice | undefined) => {
+    dma.close();
     for (const handle of handles) {
       handle.drop();
     }

@@ -32,7 +32,15 @@ export const FIBER_FRAME = 0;
 export const POST_FRAME = 1;
 
 /** Words (32 bits) of ScriptShared before the frames. */
-export const SHARED = { posts: 0, calls: 1, tick: 2, timeout: 3, words: 16 } as const;
+export const SHARED = {
+  posts: 0,
+  calls: 1,
+  tick: 2,
+  timeout: 3,
+  dmaLow: 14,
+  dmaHigh: 15,
+  words: 16,
+} as const;
 
 /** Words (32 bits) of a ScriptFrame. */
 export const FRAME = {

@@ -61,6 +61,27 @@ export const SYMBOLS = {
   script_chardev_accept: { args: ["ptr"], returns: "void" },
   /** int32_t script_chardev_break(void *chardev, uint32_t on) */
   script_chardev_break: { args: ["ptr", "u32"], returns: "i32" },
+  /** uint32_t script_dma_read(void *instance, uint32_t low, uint32_t high, void *bytes, uint64_t length) */
+  script_dma_read: { args: ["ptr", "u32", "u32", "buffer", "buffer_length"], returns: "u32" },
+  /** uint32_t script_dma_write(void *instance, uint32_t low, uint32_t high, const void *bytes, uint64_t length) */
+  script_dma_write: { args: ["ptr", "u32", "u32", "buffer", "buffer_length"], returns: "u32" },
+  /** uint32_t script_dma_fill(void *instance, uint32_t low, uint32_t high, uint32_t byte, double length) */
+  script_dma_fill: { args: ["ptr", "u32", "u32", "u32", "f64"], returns: "u32" },
+  /** uint32_t script_dma_load(void *instance, uint32_t low, uint32_t high, uint32_t size, uint32_t big_endian) */
+  script_dma_load: { args: ["ptr", "u32", "u32", "u32", "u32"], returns: "u32" },
+  /**
+   * uint32_t script_dma_store(void *instance, uint32_t low, uint32_t high, uint32_t size, uint32_t big_endian,
+   * uint32_t value_low, uint32_t value_high)
+   */
+  script_dma_store: { args: ["ptr", "u32", "u32", "u32", "u32", "u32", "u32"], returns: "u32" },
+  /** void *script_dma_map(void *instance, uint32_t low, uint32_t high, double length, uint32_t write) */
+  script_dma_map: { args: ["ptr", "u32", "u32", "f64", "u32"], returns: "ptr" },
+  /** void *script_dma_window_bytes(void *window) */
+  script_dma_window_bytes: { args: ["ptr"], returns: "ptr" },
+  /** double script_dma_window_length(void *window) */
+  script_dma_window_length: { args: ["ptr"], returns: "f64" },
+  /** void script_dma_unmap(void *window) */
+  script_dma_unmap: { args: ["ptr"], returns: "void" },
   /** uint32_t script_log_enabled(uint32_t mask) */
   script_log_enabled: { args: ["u32"], returns: "u32" },
   /** void script_log(uint32_t mask, const char *line) */

@@ -72,6 +72,7 @@ struct ScriptInstance {
     void *state;
     void *saved;                 /* copy of @state for saving */
     ScriptRegionPort *regions;
+    AddressSpace *dma_as;        /* found at the first use */
     qemu_irq *irqs;
     ScriptClockPort *clocks;
     ScriptChardev *chardevs;     /* as many as chardev properties */

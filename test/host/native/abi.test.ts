@@ -17,7 +17,7 @@ function ffiTypes({ returns, parameters }: Prototype): { args: string[]; returns
   const args: string[] = [];
   for (const [index, { type }] of parameters.entries()) {
     const next = parameters[index + 1];
-    if (type === "const void *" && next?.type === "uint64_t" && next.name === "length") {
+    if (/^(const )?void \*$/.test(type) && next?.type === "uint64_t" && next.name === "length") {
       args.push("buffer");
     } else if (type === "uint64_t" && args.at(-1) === "buffer") {
       args.push("buffer_length");

@@ -76,7 +76,9 @@ typedef struct ScriptShared {
     uint32_t calls;        /* waiting calls not yet taken */
     uint32_t tick;         /* the event loop should turn */
     uint32_t timeout;      /* of an idle vCPU in ms, or UINT32_MAX */
-    uint32_t reserved[12];
+    uint32_t reserved[10];
+    uint32_t dma_low;      /* what script_dma_load() found */
+    uint32_t dma_high;
     ScriptFrame frames[SCRIPT_MAX_FRAMES];
     int32_t rooms[SCRIPT_MAX_ROOMS];
     uint8_t bytes[SCRIPT_MAX_BYTES];
@@ -127,6 +129,24 @@ void script_chardev_put(void *chardev, uint32_t byte);
 void script_chardev_write(void *chardev, const void *bytes, uint64_t length);
 void script_chardev_accept(void *chardev);
 int32_t script_chardev_break(void *chardev, uint32_t on);
+
+/* Guest memory, as the device sees it: MemTxResult */
+uint32_t script_dma_read(void *instance, uint32_t low, uint32_t high,
+                         void *bytes, uint64_t length);
+uint32_t script_dma_write(void *instance, uint32_t low, uint32_t high,
+                          const void *bytes, uint64_t length);
+uint32_t script_dma_fill(void *instance, uint32_t low, uint32_t high,
+                         uint32_t byte, double length);
+uint32_t script_dma_load(void *instance, uint32_t low, uint32_t high,
+                         uint32_t size, uint32_t big_endian);
+uint32_t script_dma_store(void *instance, uint32_t low, uint32_t high,
+                          uint32_t size, uint32_t big_endian,
+                          uint32_t value_low, uint32_t value_high);
+void *script_dma_map(void *instance, uint32_t low, uint32_t high,
+                     double length, uint32_t write);
+void *script_dma_window_bytes(void *window);
+double script_dma_window_length(void *window);
+void script_dma_unmap(void *window);
 
 /* Logging: may it be seen, and a line of it */
 uint32_t script_log_enabled(uint32_t mask);
