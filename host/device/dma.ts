@@ -1,4 +1,5 @@
 /** A device's own access to guest memory. */
+/// <reference lib="esnext.disposable" preserve="true" />
 
 import type { Pointer } from "bun:ffi";
 import { SHARED } from "../native/abi.ts";
@@ -49,7 +50,7 @@ export class DmaWindow implements Disposable {
   /** In bytes; less than was asked for if the memory there is in several pieces. */
   readonly length: number;
 
-  /** Made by {@link Dma.map}. */
+  /** @internal Made by {@link Dma.map}. */
   constructor(pointer: Pointer, ended: (window: DmaWindow) => void) {
     this.length = qemu.script_dma_window_length(pointer);
     this.#handle = new Handle(pointer, "a DMA window");
@@ -100,7 +101,7 @@ export class Dma {
   readonly #windows = new Set<DmaWindow>();
   #result: DmaResult = "ok";
 
-  /** Made by the host. */
+  /** @internal Made by the host. */
   constructor(handle: Handle) {
     this.#handle = handle;
   }
@@ -223,7 +224,7 @@ export class Dma {
     return opened;
   }
 
-  /** For the host, before the device goes: ends what the script left open. */
+  /** @internal For the host, before the device goes: ends what the script left open. */
   close(): void {
     for (const window of this.#windows) {
       window.unmap();
