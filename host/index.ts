@@ -1,5 +1,5 @@
 /** What device scripts import as "qemu-script". */
-export { type Bank, type Mode, type Register, registers } from "./device/bank.ts";
+export { type Mode, type Register, registers } from "./device/bank.ts";
 export { Chardev, chardev } from "./device/chardev.ts";
 export { Device, type DeviceClass, SysBusDevice } from "./device/device.ts";
 export { type Address, Dma, type DmaResult, type DmaWindow } from "./device/dma.ts";
@@ -12,6 +12,9 @@ export {
   i32,
   i64,
   type Property,
+  type PropertyOptions,
+  type Scalar,
+  type ScalarOrProperty,
   size,
   string,
   u8,
@@ -22,5 +25,5 @@ export {
 } from "./device/fields.ts";
 export type { IrqLine, IrqLines } from "./device/irq.ts";
 export { guestError, unimplemented } from "./device/log.ts";
-export type { DeviceSpec, DeviceTreeSpec, RegionSpec } from "./device/spec.ts";
+export type { Declared, DeviceSpec, DeviceTreeSpec, RegionSpec } from "./device/spec.ts";
 export type * from "./device/traits.ts";

@@ -34,7 +34,7 @@ export class Chardev {
     qemu.script_chardev_break(this.#handle.pointer, on ? 1 : 0);
   }
 
-  /** For the host: how many bytes the device can take now. The backend hears of room that it may wait for. */
+  /** @internal How many bytes the device can take now. The backend hears of room that it may wait for. */
   offer(room: number, taken = false): void {
     const before = rooms[this.#room]!;
     rooms[this.#room] = room;

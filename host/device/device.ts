@@ -30,14 +30,19 @@ export abstract class Device {
 /** A device class made by `with()`. */
 export interface DeviceClass<S extends DeviceSpec = DeviceSpec, T = unknown> {
   new (): T;
+  /** Of its instances. */
   readonly prototype: T;
+  /** In TypeScript; the QOM type's is in {@link spec}. */
   readonly name: string;
+  /** The declaration. */
   readonly spec: S;
+  /** Where the fields of the state lie. */
   readonly layout: Layout;
 }
 
 /** A device on the system bus: memory-mapped regions, interrupt lines, clocks. */
 export abstract class SysBusDevice extends Device {
+  /** The QOM type that a direct subclass extends. */
   static readonly parent = "sys-bus-device";
 
   /**

@@ -35,7 +35,9 @@ declare const VALUE: unique symbol;
 
 /** A field of the state: where it lies in native memory and in the migration stream follows from its place. */
 export interface Field<V = unknown> {
+  /** Tells it from a property. */
   readonly is: "field";
+  /** Of one element. */
   readonly kind: FieldKind;
   /** Bytes of one element. */
   readonly bytes: number;
@@ -48,17 +50,24 @@ export interface Field<V = unknown> {
 
 /** A property: configuration, fixed when the device is realized. */
 export interface Property<V = unknown> {
+  /** Tells it from a field. */
   readonly is: "property";
+  /** Of its value. */
   readonly kind: PropertyKind;
+  /** As users write it; from the key if undefined. */
   readonly name: string | undefined;
+  /** Zero of its kind if undefined. */
   readonly default: number | bigint | boolean | undefined;
+  /** One line for `-device TYPE,help`. */
   readonly description: string | undefined;
   readonly [VALUE]?: V;
 }
 
+/** What may be said about a property. */
 export interface PropertyOptions<V> {
   /** As users write it; the key in kebab-case if absent. */
   name?: string;
+  /** 0, false, 0n or nothing if absent. */
   default?: V;
   /** One line for `-device TYPE,help`. */
   description?: string;
@@ -75,6 +84,7 @@ export interface Scalar<V extends number | bigint | boolean, A> extends Field<V>
   array(count: number): Field<A>;
 }
 
+/** {@link Scalar}, and with an options object, also an empty one, a property. */
 export interface ScalarOrProperty<V extends number | bigint | boolean, A> extends Scalar<V, A> {
   (reset: V): Field<V>;
   (options: PropertyOptions<V>): Property<V>;

@@ -3,8 +3,11 @@ import type { Handle } from "./handle.ts";
 
 /** An outgoing interrupt line. */
 export interface IrqLine {
+  /** Drives the line high or low. */
   set(level: boolean): void;
+  /** Drives the line high. */
   raise(): void;
+  /** Drives the line low. */
   lower(): void;
   /** Raised and lowered at once, as for an edge-triggered input. */
   pulse(): void;

@@ -27,6 +27,7 @@ export interface RegionSpec {
 export interface DeviceTreeSpec {
   /** Before the unit address, such as `serial`. */
   readonly node: string;
+  /** What drivers look for, the most specific first. */
   readonly compatible: readonly [string, ...string[]];
   /** For each clock, its name in the binding and the path of the board's node. */
   readonly clocks?: Readonly<Record<string, string>>;
@@ -52,7 +53,9 @@ export interface DeviceSpec {
   readonly irqs?: readonly string[];
   /** Clock inputs. */
   readonly clocks?: readonly string[];
+  /** Regions of memory that the device has on its bus, by name. */
   readonly regions?: Readonly<Record<string, RegionSpec>>;
+  /** For machines that describe themselves to the guest by a device tree. */
   readonly deviceTree?: DeviceTreeSpec;
 }
 
@@ -86,8 +89,11 @@ export type RegionsOf<S> = keyof Part<S, "regions"> & string;
 
 /** What a declaration adds to a device. */
 export type Declared<S> = StateOf<S> & {
+  /** Values of the properties, by key. */
   readonly config: ConfigOf<S>;
+  /** The interrupt lines, by name. */
   readonly irqs: IrqsOf<S>;
+  /** The clock inputs, by name. */
   readonly clocks: ClocksOf<S>;
   /** Guest memory, as the device sees it. */
   readonly dma: Dma;

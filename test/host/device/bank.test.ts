@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { type Bank, DeclarationError, type DeviceClass, registers, SysBusDevice, u8, u32 } from "qemu-script";
-import { compile, type Register, tableOf } from "../../../host/device/bank.ts";
+import { DeclarationError, type DeviceClass, registers, SysBusDevice, u8, u32 } from "qemu-script";
+import { type Bank, compile, type Register, tableOf } from "../../../host/device/bank.ts";
 import { type Call, fakeLibrary } from "../fake-library.ts";
 import { makeDevice } from "./instance.ts";
 
