@@ -6,7 +6,19 @@ import type { Field, Property } from "./fields.ts";
 import type { RegionSpec } from "./spec.ts";
 
 /** Methods of the traits: a field of that name would be in the way. */
-const METHODS = ["realize", "unrealize", "reset", "receive", "receiveBreak", "postLoad", "clockChanged"];
+const METHODS = [
+  "init",
+  "realize",
+  "unrealize",
+  "unparent",
+  "finalize",
+  "nmi",
+  "reset",
+  "receive",
+  "receiveBreak",
+  "postLoad",
+  "clockChanged",
+];
 
 /** What the host gives to every device. */
 const MEMBERS = ["config", "irqs", "clocks", "dma", "constructor"];

@@ -79,18 +79,36 @@ function resets(cls: DeviceClass): boolean {
   return has(cls, "reset") || cls.layout.slots.some(({ field }) => field.reset !== undefined);
 }
 
+/** The class whose QOM type is the parent of this one's, if a script declared it. */
+export function scriptedParent(cls: DeviceClass): DeviceClass | undefined {
+  let declaration: object = cls;
+  while (!Object.hasOwn(declaration, "ownSpec")) {
+    declaration = Object.getPrototypeOf(declaration);
+  }
+  const parent: unknown = Object.getPrototypeOf(declaration);
+  return typeof parent === "function" && "spec" in parent ? (parent as unknown as DeviceClass) : undefined;
+}
+
 /** A device class as ScriptType of qapi/script.json. */
-export function describe(cls: DeviceClass & { readonly parent?: string }): string {
+export function describe(cls: DeviceClass): string {
   checkDeclaration(cls);
   const { spec } = cls;
+  const parent = scriptedParent(cls);
   const receives = has(cls, "receive");
   return JSON.stringify({
     name: spec.type,
-    parent: cls.parent,
+    base: cls.base,
+    parent: parent?.spec.type ?? spec.parent ?? cls.base,
+    abstract: spec.abstract ?? false,
+    interfaces: spec.interfaces ?? [],
+    init: has(cls, "init"),
+    unparent: has(cls, "unparent"),
+    finalize: has(cls, "finalize"),
     ...(spec.description === undefined ? {} : { description: spec.description }),
     properties: Object.entries(spec.properties ?? {}).map(([key, property]) =>
       describeProperty(key, property, receives),
     ),
+    "inherited-properties": Object.keys(parent?.spec.properties ?? {}).length,
     irqs: spec.irqs?.length ?? 0,
     clocks: spec.clocks ?? [],
     regions: Object.entries(spec.regions ?? {}).map(([key, region]) => describeRegion(key, region)),

@@ -1,11 +1,14 @@
-import type { Checked, Declared, DeviceSpec } from "./spec.ts";
+import { inheritFromC } from "./c-parent.ts";
+import type { Handle } from "./handle.ts";
+import { mergeSpecs } from "./merge.ts";
+import type { BaseName, Checked, Declared, DeviceSpec, Merged, SpecFor } from "./spec.ts";
 import { defineAccessors, type HasViews, type Layout, layOut, VIEWS } from "./state.ts";
 
 /** Own properties of the device that the host is making. */
 let making: PropertyDescriptorMap | undefined;
 
 /** Makes an instance of `cls`; its constructor and field initializers find the device complete. */
-export function make<T extends Device>(cls: new () => T, own: PropertyDescriptorMap): T {
+export function make<T extends QomObject>(cls: new () => T, own: PropertyDescriptorMap): T {
   making = own;
   try {
     return new cls();
@@ -14,8 +17,63 @@ export function make<T extends Device>(cls: new () => T, own: PropertyDescriptor
   }
 }
 
-/** Ancestor of every scripted device. */
-export abstract class Device {
+/** Key of a device's own QOM object, for the host. */
+export const SELF: unique symbol = Symbol("QOM object");
+
+export interface HasSelf {
+  readonly [SELF]: Handle;
+}
+
+/** An abstract class, by what its instances are. */
+type AbstractClass<T = unknown> = abstract new (...args: never[]) => T;
+
+/** A class that can be declared further: one of the four bases, or one that a script made of them. */
+export interface Base extends AbstractClass<QomObject> {
+  readonly base: string;
+}
+
+/** What a class declares by itself and inherits. */
+export interface Declaring<S = DeviceSpec> {
+  /** With what it inherits. */
+  readonly spec: S;
+  /** Without. */
+  readonly ownSpec: DeviceSpec;
+  /** Where the fields of the state lie. */
+  readonly layout: Layout;
+}
+
+/** A class made by `with()`. */
+export interface DeviceClass<S = DeviceSpec, T = unknown> extends Declaring<S> {
+  new (): T;
+  /** Of its instances. */
+  readonly prototype: T;
+  /** In TypeScript; the QOM type's is in {@link spec}. */
+  readonly name: string;
+  /** The QOM type of the class that `with()` was called on first. */
+  readonly base: string;
+  /** Declares a type that inherits from this one. */
+  readonly with: typeof QomObject.with;
+}
+
+type SpecOf<C> = C extends { readonly spec: infer S } ? S : Record<never, never>;
+type InstanceOf<C> = C extends AbstractClass<infer T> ? T : never;
+type BaseOf<C> =
+  InstanceOf<C> extends PCIDevice
+    ? "pci-device"
+    : InstanceOf<C> extends SysBusDevice
+      ? "sys-bus-device"
+      : InstanceOf<C> extends Device
+        ? "device"
+        : "object";
+
+/** Tells the classes apart for the type checker, which would take those of the same shape for one. */
+declare const LINEAGE: unique symbol;
+
+/** Ancestor of every scripted type. */
+export abstract class QomObject {
+  static readonly base: string = "object" satisfies BaseName;
+  declare readonly [LINEAGE]: { readonly object: true };
+
   constructor() {
     if (making === undefined) {
       throw new TypeError(
@@ -25,38 +83,49 @@ export abstract class Device {
     Object.defineProperties(this, making);
     making = undefined;
   }
-}
-
-/** A device class made by `with()`. */
-export interface DeviceClass<S extends DeviceSpec = DeviceSpec, T = unknown> {
-  new (): T;
-  /** Of its instances. */
-  readonly prototype: T;
-  /** In TypeScript; the QOM type's is in {@link spec}. */
-  readonly name: string;
-  /** The declaration. */
-  readonly spec: S;
-  /** Where the fields of the state lie. */
-  readonly layout: Layout;
-}
-
-/** A device on the system bus: memory-mapped regions, interrupt lines, clocks. */
-export abstract class SysBusDevice extends Device {
-  /** The QOM type that a direct subclass extends. */
-  static readonly parent = "sys-bus-device";
 
   /**
-   * The base class of a device with this declaration. Its fields, `config`, `irqs` and `clocks` are there, typed, from
-   * the constructor on.
+   * The class to extend for a type with this declaration, whose parent type is this class's: `SysBusDevice.with({...})`,
+   * or `Parent.with({...})` where Parent is a device of a script. The declared fields, `config`, `irqs`, ... are there,
+   * typed, from the constructor on, and so is what the parent declares.
    */
-  static with<const S extends DeviceSpec>(spec: S & Checked<S>): DeviceClass<S, SysBusDevice & Declared<S>> {
-    const layout = layOut(spec.state ?? {});
-    abstract class Declaration extends SysBusDevice {
-      static readonly spec = spec;
-      static readonly layout = layout;
+  static with<C extends Base, const S extends DeviceSpec>(
+    this: C,
+    spec: S & SpecFor<BaseOf<C>> & Checked<S, SpecOf<C>, BaseOf<C>>,
+  ): DeviceClass<Merged<SpecOf<C>, S>, InstanceOf<C> & Declared<S>> {
+    // biome-ignore lint/complexity/noThisInStatic: the class that is declared further, which may be a script's
+    const parent = this as unknown as Partial<Declaring> & (new () => QomObject);
+    const merged = mergeSpecs(parent.spec, spec);
+    const layout = layOut(merged.state ?? {});
+    abstract class Declaration extends parent {
+      static override readonly spec: DeviceSpec = merged;
+      static override readonly ownSpec: DeviceSpec = spec;
+      static override readonly layout = layout;
       declare [VIEWS]: HasViews[typeof VIEWS];
     }
-    defineAccessors(Declaration.prototype, layout);
-    return Declaration as unknown as DeviceClass<S, SysBusDevice & Declared<S>>;
+    const own = layout.slots.slice(parent.layout?.slots.length ?? 0);
+    defineAccessors(Declaration.prototype, { slots: own, size: layout.size });
+    if (spec.parent !== undefined) {
+      inheritFromC(Declaration.prototype);
+    }
+    return Declaration as unknown as DeviceClass<Merged<SpecOf<C>, S>, InstanceOf<C> & Declared<S>>;
   }
+}
+
+/** A device without a bus: properties, state, GPIO lines, clocks. */
+export abstract class Device extends QomObject {
+  static override readonly base: string = "device" satisfies BaseName;
+  declare readonly [LINEAGE]: { readonly object: true; readonly device: true };
+}
+
+/** A device on the system bus: memory-mapped regions and interrupt lines, which a board connects. */
+export abstract class SysBusDevice extends Device {
+  static override readonly base: string = "sys-bus-device" satisfies BaseName;
+  declare readonly [LINEAGE]: { readonly object: true; readonly device: true; readonly sysBus: true };
+}
+
+/** A device on a PCI bus: configuration space, BARs, INTx, MSI and MSI-X. */
+export abstract class PCIDevice extends Device {
+  static override readonly base: string = "pci-device" satisfies BaseName;
+  declare readonly [LINEAGE]: { readonly object: true; readonly device: true; readonly pci: true };
 }

@@ -1,3 +1,4 @@
+import type { CParent } from "./c-parent.ts";
 import type { Chardev } from "./chardev.ts";
 import type { Dma } from "./dma.ts";
 import type { Field, Property, ValueOf } from "./fields.ts";
@@ -43,6 +44,15 @@ export interface DeviceSpec {
   readonly type: string;
   /** One line for `-device help`. */
   readonly description?: string;
+  /** For other types to inherit from; QEMU makes no objects of it. */
+  readonly abstract?: boolean;
+  /** A type of QEMU's own, such as `pl011`, that lies between the class's and this one. */
+  readonly parent?: string;
+  /**
+   * QOM interfaces that it implements: `nmi`, with the trait {@link NmiHandler}, or new ones without methods, by which
+   * others find it (`qom-list-types implements=NAME`).
+   */
+  readonly interfaces?: readonly string[];
   /** Configuration, by name. */
   readonly properties?: Readonly<Record<string, Property>>;
   /** What migrates and survives; in the order of the migration stream. */
@@ -58,6 +68,41 @@ export interface DeviceSpec {
   /** For machines that describe themselves to the guest by a device tree. */
   readonly deviceTree?: DeviceTreeSpec;
 }
+
+/** The kinds of objects that scripts can make, by the name of their QOM type. */
+export type BaseName = "object" | "device" | "sys-bus-device" | "pci-device";
+
+type ObjectKeys = "type" | "description" | "abstract" | "parent" | "interfaces" | "properties" | "state";
+
+/** What the declaration of an object of a kind can have; the rest makes no sense for it. */
+export type SpecFor<B extends BaseName> = B extends "object"
+  ? Pick<DeviceSpec, ObjectKeys>
+  : B extends "device"
+    ? Omit<DeviceSpec, "irqs" | "regions" | "deviceTree">
+    : B extends "pci-device"
+      ? Omit<DeviceSpec, "irqs" | "deviceTree">
+      : DeviceSpec;
+
+type MergedPart<P, S> = P extends readonly unknown[]
+  ? S extends readonly unknown[]
+    ? readonly [...P, ...S]
+    : S
+  : P extends object
+    ? Omit<P, keyof S> & S
+    : S;
+
+/** The declaration S of a type whose parent declares P. */
+export type Merged<P, S> = P extends DeviceSpec
+  ? {
+      readonly [K in keyof P | keyof S]: K extends keyof S
+        ? K extends keyof P
+          ? MergedPart<P[K], S[K]>
+          : S[K]
+        : K extends keyof P
+          ? P[K]
+          : never;
+    }
+  : S;
 
 /** A part of the declaration; one with nothing in it if it is absent. */
 type Part<S, K extends string> = K extends keyof S ? Exclude<S[K], undefined> : Record<never, never>;
@@ -88,30 +133,35 @@ export type ClocksOf<S> = { readonly [N in Names<Part<S, "clocks">>]: number };
 export type RegionsOf<S> = keyof Part<S, "regions"> & string;
 
 /** What a declaration adds to a device. */
-export type Declared<S> = StateOf<S> & {
-  /** Values of the properties, by key. */
-  readonly config: ConfigOf<S>;
-  /** The interrupt lines, by name. */
-  readonly irqs: IrqsOf<S>;
-  /** The clock inputs, by name. */
-  readonly clocks: ClocksOf<S>;
-  /** Guest memory, as the device sees it. */
-  readonly dma: Dma;
-};
+export type Declared<S> = (S extends { readonly parent: string } ? CParent : unknown) &
+  StateOf<S> & {
+    /** Values of the properties, by key. */
+    readonly config: ConfigOf<S>;
+    /** The interrupt lines, by name. */
+    readonly irqs: IrqsOf<S>;
+    /** The clock inputs, by name. */
+    readonly clocks: ClocksOf<S>;
+    /** Guest memory, as the device sees it. */
+    readonly dma: Dma;
+  };
 
 type Only<T, Shape> = { readonly [K in Exclude<keyof T, keyof Shape>]: never };
 
 /** What the shape of DeviceSpec cannot say: no unknown keys, no taken names, no line that was not declared. */
-export type Checked<S> = Only<S, DeviceSpec> & {
-  readonly state?: { readonly [K in keyof Part<S, "state"> & Taken]: never };
+export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> = Only<S, SpecFor<B>> & {
+  readonly state?: { readonly [K in keyof Part<S, "state"> & (Taken | keyof Part<P, "state">)]: never };
   readonly irqs?: readonly Exclude<Names<Part<S, "irqs">>, "drive">[];
   readonly regions?: { readonly [K in keyof Part<S, "regions">]: Only<Part<S, "regions">[K], RegionSpec> };
   readonly deviceTree?: Only<Part<S, "deviceTree">, DeviceTreeSpec> & {
-    readonly interrupts?: readonly Names<Part<S, "irqs">>[];
+    readonly interrupts?: readonly (Names<Part<S, "irqs">> | Names<Part<P, "irqs">>)[];
   };
 };
 
 type Taken =
+  | "init"
+  | "unparent"
+  | "finalize"
+  | "nmi"
   | "config"
   | "irqs"
   | "clocks"

@@ -3,6 +3,27 @@
  * and what it does not implement is not installed.
  */
 
+/** Acts as soon as there is an object of its type: properties are not set yet, and `config` is not known. */
+export interface Initializable {
+  init(): void;
+}
+
+/** Leaves the composition tree; if it is realized, that ends afterwards. */
+export interface Unparentable {
+  unparent(): void;
+}
+
+/** Learns, some time after, that its object is gone. Nothing of QEMU's can be used any more. */
+export interface Finalizable {
+  finalize(): void;
+}
+
+/** Takes the monitor's `inject-nmi` and `nmi`; the declaration names the interface: `interfaces: ["nmi"]`. */
+export interface NmiHandler {
+  /** @param cpu index of the monitor's CPU */
+  nmi(cpu: number): void;
+}
+
 /** Comes into being, with its configuration known. A throw refuses the device with that message. */
 export interface Realizable {
   realize(): void;

@@ -1,13 +1,17 @@
 import type { Pointer } from "bun:ffi";
 import type { Bank } from "../device/bank.ts";
 import type { Chardev } from "../device/chardev.ts";
-import type { Device, DeviceClass } from "../device/device.ts";
+import type { DeviceClass, QomObject } from "../device/device.ts";
 import type { HasViews } from "../device/state.ts";
 
 /** Methods of the traits, as the engine looks for them. */
 export interface Traits {
+  init?(): unknown;
   realize?(): unknown;
   unrealize?(): unknown;
+  unparent?(): unknown;
+  finalize?(): unknown;
+  nmi?(cpu: number): unknown;
   reset?(): unknown;
   readonly room?: number;
   receive?(bytes: Uint8Array): unknown;
@@ -16,7 +20,7 @@ export interface Traits {
   clockChanged?(name: string): unknown;
 }
 
-export type ScriptedDevice = Device & HasViews & Traits;
+export type ScriptedDevice = QomObject & HasViews & Traits;
 
 /** One region of one device, as an access finds it. */
 export interface Port {
@@ -44,6 +48,15 @@ export interface Instance {
   active: number;
 }
 
+/** A class that has a QOM type. */
+export interface RegisteredClass {
+  readonly cls: DeviceClass;
+  /** One for each region. */
+  readonly banks: readonly Bank[];
+  /** ScriptType of qapi/script.json. */
+  readonly description: string;
+}
+
 /** By region slot. */
 export const ports: (Port | undefined)[] = [];
 
@@ -51,4 +64,12 @@ export const ports: (Port | undefined)[] = [];
 export const instances: (Instance | undefined)[] = [];
 
 /** Device classes that scripts registered, by the name of their type, with what each region does. */
-export const classes = new Map<string, { readonly cls: DeviceClass; readonly banks: readonly Bank[] }>();
+export const classes = new Map<string, RegisteredClass>();
+
+/** Only the guest can wait for a promise; QEMU cannot. @throws TypeError that names the method */
+export function synchronous(name: string, result: unknown): void {
+  if (result instanceof Promise) {
+    result.catch(() => {});
+    throw new TypeError(`${name}() cannot be asynchronous: only methods that read and write registers can`);
+  }
+}

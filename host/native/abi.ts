@@ -21,6 +21,10 @@ export const KIND = {
   RECEIVE: 9,
   CHR_EVENT: 10,
   CLOCK: 11,
+  INIT: 17,
+  UNPARENT: 18,
+  FORGET: 19,
+  NMI: 31,
 } as const;
 
 export const STATUS = { FREE: 0, ASKED: 1, PENDING: 2, DONE: 3 } as const;

@@ -43,6 +43,12 @@ export const SYMBOLS = {
   script_instance_type: { args: ["ptr"], returns: "ptr" },
   /** const char *script_instance_path(void *instance) */
   script_instance_path: { args: ["ptr"], returns: "ptr" },
+  /** int32_t script_instance_super(void *instance, uint32_t kind) */
+  script_instance_super: { args: ["ptr", "u32"], returns: "i32" },
+  /** const char *script_instance_super_error(void) */
+  script_instance_super_error: { args: [], returns: "ptr" },
+  /** void script_instance_free(uint32_t id) */
+  script_instance_free: { args: ["u32"], returns: "void" },
   /** void script_irq_set(void *instance, uint32_t line, uint32_t level) */
   script_irq_set: { args: ["ptr", "u32", "u32"], returns: "void" },
   /** void script_irq_drive(void *instance, uint32_t levels) */

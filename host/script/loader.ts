@@ -1,6 +1,6 @@
 import { compile, tableOf } from "../device/bank.ts";
-import { describe } from "../device/describe.ts";
-import { Device, type DeviceClass } from "../device/device.ts";
+import { describe, scriptedParent } from "../device/describe.ts";
+import { type DeviceClass, QomObject } from "../device/device.ts";
 import { DeclarationError } from "../device/errors.ts";
 import { initialState } from "../device/state.ts";
 import { classes } from "../engine/instances.ts";
@@ -8,13 +8,26 @@ import { cstring, qemu, text } from "../native/library.ts";
 import { scriptGlobals } from "./globals.ts";
 import { ExitRequest, hasSite, oneLine, report } from "./report.ts";
 
-function isDeviceClass(value: unknown): value is DeviceClass & { readonly parent: string } {
-  return typeof value === "function" && value.prototype instanceof Device && "spec" in value;
+function isDeviceClass(value: unknown): value is DeviceClass {
+  return typeof value === "function" && value.prototype instanceof QomObject && "spec" in value;
 }
 
-/** Makes an exported class a QOM type. */
-function register(cls: DeviceClass & { readonly parent: string }): void {
+/**
+ * Has the class a QOM type? A module that several scripts import is loaded for each of them, and its classes declare the
+ * same each time.
+ */
+function isRegistered(cls: DeviceClass): boolean {
+  return classes.get(cls.spec.type)?.description === describe(cls);
+}
+
+/** Makes a class a QOM type. */
+function register(cls: DeviceClass): void {
   const { spec, layout } = cls;
+  const description = describe(cls);
+  const parent = scriptedParent(cls);
+  if (parent !== undefined && !isRegistered(parent)) {
+    register(parent);
+  }
   const banks = Object.keys(spec.regions ?? {}).map((region) => {
     const table = tableOf(cls, region);
     if (table === undefined) {
@@ -24,11 +37,11 @@ function register(cls: DeviceClass & { readonly parent: string }): void {
     }
     return compile(cls, region, table);
   });
-  const message = text(qemu.script_register_type(cstring(describe(cls)), initialState(layout)));
+  const message = text(qemu.script_register_type(cstring(description), initialState(layout)));
   if (message) {
     throw new DeclarationError(message);
   }
-  classes.set(spec.type, { cls, banks });
+  classes.set(spec.type, { cls, banks, description });
 }
 
 async function importScript(path: string): Promise<Record<string, unknown>> {
@@ -85,7 +98,7 @@ export async function load(path: string): Promise<string> {
       );
     }
     for (const value of new Set([main, ...Object.values(exported)])) {
-      if (isDeviceClass(value)) {
+      if (isDeviceClass(value) && classes.get(value.spec.type)?.cls !== value) {
         register(value);
       }
     }

@@ -14,10 +14,10 @@
 
 static GPtrArray *instances;
 
-ScriptInstance *script_instance_of(DeviceState *dev)
+ScriptInstance *script_instance_of(Object *obj)
 {
-    ScriptTypeData *type = script_type_of(object_get_typename(OBJECT(dev)));
-    ScriptTail *tail = (void *)dev + type->tail;
+    ScriptTypeData *type = script_type_of(object_get_typename(obj));
+    ScriptTail *tail = (void *)obj + type->tail;
 
     return tail->instance;
 }
@@ -30,7 +30,9 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_UNREALIZE] = "unrealize", [SCRIPT_RESET] = "reset",
         [SCRIPT_PRE_SAVE] = "saving", [SCRIPT_POST_LOAD] = "postLoad",
         [SCRIPT_RECEIVE] = "receive", [SCRIPT_CHR_EVENT] = "chardev event",
-        [SCRIPT_CLOCK] = "clock update",
+        [SCRIPT_CLOCK] = "clock update", [SCRIPT_INIT] = "init",
+        [SCRIPT_UNPARENT] = "unparent", [SCRIPT_FORGET] = "finalize",
+        [SCRIPT_NMI] = "nmi",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";
@@ -70,7 +72,13 @@ char *script_describe_frame(ScriptFrame *frame)
                            instance ? instance->type->decl->name : "a script");
 }
 
-/* --- init and finalize: C only, a script is not entered ------------------ */
+static bool call(ScriptInstance *instance, uint32_t kind, uint32_t value,
+                 Error **errp)
+{
+    return script_call(kind, instance->id, value, instance, NULL, errp);
+}
+
+/* --- init and finalize --------------------------------------------------- */
 
 static void clock_changed(void *opaque, ClockEvent event)
 {
@@ -89,15 +97,23 @@ static void init_sysbus(ScriptInstance *instance)
     ScriptRegionList *region;
     uint32_t i = 0;
 
-    instance->regions = g_new0(ScriptRegionPort,
-                               QAPI_LIST_LENGTH(decl->regions));
     for (region = decl->regions; region; region = region->next, i++) {
-        script_region_init(&instance->regions[i], instance, i, region->value);
         sysbus_init_mmio(sbd, &instance->regions[i].mr);
     }
     instance->irqs = g_new0(qemu_irq, decl->irqs);
     for (i = 0; i < decl->irqs; i++) {
         sysbus_init_irq(sbd, &instance->irqs[i]);
+    }
+}
+
+static void init_regions(ScriptInstance *instance)
+{
+    ScriptRegionList *region = instance->type->decl->regions;
+    uint32_t i = 0;
+
+    instance->regions = g_new0(ScriptRegionPort, QAPI_LIST_LENGTH(region));
+    for (; region; region = region->next, i++) {
+        script_region_init(&instance->regions[i], instance, i, region->value);
     }
 }
 
@@ -133,7 +149,7 @@ static void init_chardevs(ScriptInstance *instance)
         if (prop->value->type == SCRIPT_PROPERTY_TYPE_CHARDEV) {
             script_chardev_init(&instance->chardevs[instance->n_chardevs],
                                 instance, instance->n_chardevs,
-                                (void *)instance->dev +
+                                (void *)instance->obj +
                                 instance->type->props[i].offset,
                                 prop->value->receives);
             instance->n_chardevs++;
@@ -150,7 +166,8 @@ void script_instance_init(Object *obj)
     if (!instances) {
         instances = g_ptr_array_new();
     }
-    instance->dev = DEVICE(obj);
+    instance->obj = obj;
+    instance->dev = (DeviceState *)object_dynamic_cast(obj, TYPE_DEVICE);
     instance->type = type;
     instance->tail = (void *)obj + type->tail;
     instance->tail->instance = instance;
@@ -162,18 +179,47 @@ void script_instance_init(Object *obj)
         instance->saved = g_malloc0(type->decl->state->size);
         instance->tail->vmstate = instance->state;
     }
-    init_sysbus(instance);
-    init_clock_inputs(instance);
+    init_regions(instance);
+    if (object_dynamic_cast(obj, TYPE_SYS_BUS_DEVICE)) {
+        init_sysbus(instance);
+    }
+    if (instance->dev) {
+        init_clock_inputs(instance);
+    }
     init_chardevs(instance);
 }
 
+void script_instance_post_init(Object *obj)
+{
+    ScriptInstance *instance = script_instance_of(obj);
+
+    if (instance->type->decl->init) {
+        instance->known = true;
+        call(instance, SCRIPT_INIT, 0, NULL);
+    }
+}
+
+static void free_instance(ScriptInstance *instance)
+{
+    g_ptr_array_index(instances, instance->id) = NULL;
+    g_free(instance->saved);
+    g_free(instance->state);
+    g_free(instance);
+}
+
+/*
+ * The last reference may have been dropped by any thread: what the script must
+ * know of it is posted, and what it can reach stays until it knows.
+ */
 void script_instance_finalize(Object *obj)
 {
-    ScriptInstance *instance = script_instance_of(DEVICE(obj));
+    ScriptInstance *instance = script_instance_of(obj);
     uint32_t i;
 
-    g_assert(!instance->live);
-    g_ptr_array_index(instances, instance->id) = NULL;
+    BQL_LOCK_GUARD();
+    instance->live = false;
+    instance->obj = NULL;
+    instance->dev = NULL;
     for (i = 0; i < instance->n_chardevs; i++) {
         script_chardev_free(&instance->chardevs[i]);
     }
@@ -185,22 +231,24 @@ void script_instance_finalize(Object *obj)
         script_region_forget(&instance->regions[i]);
     }
     g_free(instance->regions);
-    g_free(instance->saved);
-    g_free(instance->state);
-    g_free(instance);
+    if (instance->known) {
+        script_post(SCRIPT_FORGET, instance->id, 0, 0, NULL, 0, NULL, NULL);
+    } else {
+        free_instance(instance);
+    }
+}
+
+void script_instance_free(uint32_t id)
+{
+    SCRIPT_API_GUARD();
+
+    free_instance(g_ptr_array_index(instances, id));
 }
 
 /* --- what enters the script --------------------------------------------- */
 
-static bool call(ScriptInstance *instance, uint32_t kind, uint32_t value,
-                 Error **errp)
+static void bring_to_life(ScriptInstance *instance, Error **errp)
 {
-    return script_call(kind, instance->id, value, instance, NULL, errp);
-}
-
-void script_device_realize(DeviceState *dev, Error **errp)
-{
-    ScriptInstance *instance = script_instance_of(dev);
     uint32_t i;
 
     /* Its realize() may raise a line or write to its chardevs */
@@ -209,14 +257,14 @@ void script_device_realize(DeviceState *dev, Error **errp)
         instance->live = false;
         return;
     }
+    instance->known = true;
     for (i = 0; i < instance->n_chardevs; i++) {
         script_chardev_attach(&instance->chardevs[i]);
     }
 }
 
-void script_device_unrealize(DeviceState *dev)
+static void put_to_rest(ScriptInstance *instance)
 {
-    ScriptInstance *instance = script_instance_of(dev);
     uint32_t i;
 
     for (i = 0; i < instance->n_chardevs; i++) {
@@ -226,9 +274,96 @@ void script_device_unrealize(DeviceState *dev)
     instance->live = false;
 }
 
+void script_device_realize(DeviceState *dev, Error **errp)
+{
+    bring_to_life(script_instance_of(OBJECT(dev)), errp);
+}
+
+void script_device_unrealize(DeviceState *dev)
+{
+    put_to_rest(script_instance_of(OBJECT(dev)));
+}
+
+/* An object that is no device has all its properties now */
+void script_object_complete(UserCreatable *uc, Error **errp)
+{
+    bring_to_life(script_instance_of(OBJECT(uc)), errp);
+}
+
+void script_instance_unparent(Object *obj)
+{
+    ScriptInstance *instance = script_instance_of(obj);
+
+    if (instance->known && instance->type->decl->unparent) {
+        call(instance, SCRIPT_UNPARENT, 0, NULL);
+    }
+    if (!instance->dev && instance->live) {
+        put_to_rest(instance);
+    }
+    if (instance->type->c_unparent) {
+        instance->type->c_unparent(obj);
+    }
+}
+
+void script_instance_nmi(NMIState *nmi, int cpu_index, Error **errp)
+{
+    ScriptInstance *instance = script_instance_of(OBJECT(nmi));
+
+    if (instance->live) {
+        call(instance, SCRIPT_NMI, cpu_index, errp);
+    }
+}
+
+/* --- what the type of QEMU's does that the script's inherits from --------- */
+
+static Error *super_error;
+
+static void super_realize(ScriptInstance *instance)
+{
+    ScriptTypeData *type = instance->type;
+
+    if (type->c_pci_realize) {
+        type->c_pci_realize(PCI_DEVICE(instance->dev), &super_error);
+    } else if (type->c_realize) {
+        type->c_realize(instance->dev, &super_error);
+    }
+}
+
+static void super_unrealize(ScriptInstance *instance)
+{
+    ScriptTypeData *type = instance->type;
+
+    if (type->c_pci_exit) {
+        type->c_pci_exit(PCI_DEVICE(instance->dev));
+    } else if (type->c_unrealize) {
+        type->c_unrealize(instance->dev);
+    }
+}
+
+/* Returns: 0, or -1 with script_instance_super_error() set */
+int32_t script_instance_super(void *opaque, uint32_t kind)
+{
+    ScriptInstance *instance = opaque;
+    SCRIPT_API_GUARD();
+
+    error_free(super_error);
+    super_error = NULL;
+    if (instance->dev && kind == SCRIPT_REALIZE) {
+        super_realize(instance);
+    } else if (instance->dev && kind == SCRIPT_UNREALIZE) {
+        super_unrealize(instance);
+    }
+    return super_error ? -1 : 0;
+}
+
+const char *script_instance_super_error(void)
+{
+    return super_error ? error_get_pretty(super_error) : NULL;
+}
+
 void script_device_reset(DeviceState *dev)
 {
-    ScriptInstance *instance = script_instance_of(dev);
+    ScriptInstance *instance = script_instance_of(OBJECT(dev));
 
     if (instance->live) {
         call(instance, SCRIPT_RESET, 0, NULL);
@@ -241,7 +376,7 @@ void script_device_reset(DeviceState *dev)
  */
 int script_pre_save(void *opaque)
 {
-    ScriptInstance *instance = script_instance_of(opaque);
+    ScriptInstance *instance = script_instance_of(OBJECT(opaque));
     Error *err = NULL;
 
     if (!call(instance, SCRIPT_PRE_SAVE, 0, &err)) {
@@ -254,7 +389,7 @@ int script_pre_save(void *opaque)
 
 int script_pre_load(void *opaque)
 {
-    ScriptInstance *instance = script_instance_of(opaque);
+    ScriptInstance *instance = script_instance_of(OBJECT(opaque));
 
     /* Fields that the stream lacks stay as they are */
     script_instance_snapshot(instance);
@@ -264,7 +399,7 @@ int script_pre_load(void *opaque)
 
 int script_post_load(void *opaque, int version_id)
 {
-    ScriptInstance *instance = script_instance_of(opaque);
+    ScriptInstance *instance = script_instance_of(OBJECT(opaque));
     Error *err = NULL;
 
     if (!call(instance, SCRIPT_POST_LOAD, version_id, &err)) {
@@ -326,7 +461,7 @@ const char *script_instance_property(void *opaque, const char *name)
     SCRIPT_API_GUARD();
 
     g_free(text);
-    text = object_property_print(OBJECT(instance->dev), name, false, NULL);
+    text = object_property_print(instance->obj, name, false, NULL);
     return text ?: "";
 }
 
@@ -345,7 +480,7 @@ const char *script_instance_path(void *opaque)
     SCRIPT_API_GUARD();
 
     g_free(path);
-    path = object_get_canonical_path(OBJECT(instance->dev));
+    path = instance->obj ? object_get_canonical_path(instance->obj) : NULL;
     return path ?: "";
 }
 
@@ -378,5 +513,5 @@ double script_clock_hz(void *opaque, uint32_t index)
     ScriptInstance *instance = opaque;
     SCRIPT_API_GUARD();
 
-    return clock_get_hz(instance->clocks[index].clock);
+    return instance->live ? clock_get_hz(instance->clocks[index].clock) : 0;
 }

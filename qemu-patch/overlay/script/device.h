@@ -10,23 +10,35 @@
 #include "chardev/char-fe.h"
 #include "exec/memory.h"
 #include "hw/clock.h"
+#include "hw/nmi.h"
+#include "hw/pci/pci_device.h"
 #include "hw/qdev-core.h"
 #include "hw/sysbus.h"
 #include "migration/vmstate.h"
 #include "qapi/qapi-types-script.h"
+#include "qom/object_interfaces.h"
 #include "engine.h"
 
 typedef struct ScriptInstance ScriptInstance;
 
 /* What a script registered; lives as long as the program */
-typedef struct ScriptTypeData {
+typedef struct ScriptTypeData ScriptTypeData;
+struct ScriptTypeData {
     ScriptType *decl;
+    ScriptTypeData *parent;      /* if that is a scripted type */
+    size_t size;                 /* of an object */
     size_t tail;                 /* where ScriptTail is in an object */
     void *initial_state;
     Property *props;
     MemoryRegionOps *ops;        /* one for each region */
     VMStateDescription *vmsd;    /* of the device */
-} ScriptTypeData;
+    /* What the nearest type of QEMU's does */
+    DeviceRealize c_realize;
+    DeviceUnrealize c_unrealize;
+    void (*c_pci_realize)(PCIDevice *dev, Error **errp);
+    void (*c_pci_exit)(PCIDevice *dev);
+    void (*c_unparent)(Object *obj);
+};
 
 /*
  * Follows the parent type's struct in an object, and is followed by the values
@@ -63,12 +75,18 @@ typedef struct ScriptClockPort {
     Clock *clock;
 } ScriptClockPort;
 
+/*
+ * Outlives its object if the script knows it: the engine's thread frees it,
+ * when the script can no longer reach it.
+ */
 struct ScriptInstance {
-    DeviceState *dev;
+    Object *obj;                 /* NULL when it is gone */
+    DeviceState *dev;            /* the same, if it is a device */
     ScriptTypeData *type;
     ScriptTail *tail;
     uint32_t id;
     bool live;                   /* between realize and unrealize */
+    bool known;                  /* the script has an object for it */
     void *state;
     void *saved;                 /* copy of @state for saving */
     ScriptRegionPort *regions;
@@ -88,7 +106,7 @@ struct ScriptInstance {
  */
 ScriptTypeData *script_type_of(const char *name);
 
-ScriptInstance *script_instance_of(DeviceState *dev);
+ScriptInstance *script_instance_of(Object *obj);
 
 /* property.c; the first returns the size of an object of the type */
 size_t script_make_properties(ScriptTypeData *type);
@@ -99,13 +117,20 @@ VMStateDescription *script_make_vmsd(ScriptTypeData *type);
 
 /* device.c: the parts of a type that run for an instance */
 void script_instance_init(Object *obj);
+void script_instance_post_init(Object *obj);
 void script_instance_finalize(Object *obj);
+void script_instance_unparent(Object *obj);
+void script_instance_nmi(NMIState *nmi, int cpu_index, Error **errp);
+void script_object_complete(UserCreatable *uc, Error **errp);
 void script_device_realize(DeviceState *dev, Error **errp);
 void script_device_unrealize(DeviceState *dev);
 void script_device_reset(DeviceState *dev);
 int script_pre_save(void *opaque);
 int script_pre_load(void *opaque);
 int script_post_load(void *opaque, int version_id);
+
+/* pci.c */
+void script_pci_class_init(ObjectClass *klass, ScriptTypeData *type);
 
 /* For messages: "read of pl011-ts at /machine/..." */
 char *script_describe_frame(ScriptFrame *frame);

@@ -46,17 +46,20 @@ static void make_property(Property *prop, const ScriptProperty *decl,
     *offset += kind->size;
 }
 
-/* Returns: the size of an object of the type */
 size_t script_make_properties(ScriptTypeData *type)
 {
-    size_t offset = type->tail + sizeof(ScriptTail);
+    size_t offset = type->parent ? type->parent->size :
+        type->tail + sizeof(ScriptTail);
+    uint32_t i = 0, inherited = type->decl->inherited_properties;
     ScriptPropertyList *decl;
-    Property *prop;
 
-    prop = type->props = g_new0(Property,
-                                QAPI_LIST_LENGTH(type->decl->properties));
-    for (decl = type->decl->properties; decl; decl = decl->next) {
-        make_property(prop++, decl->value, &offset);
+    type->props = g_new0(Property, QAPI_LIST_LENGTH(type->decl->properties));
+    for (decl = type->decl->properties; decl; decl = decl->next, i++) {
+        if (i < inherited) {
+            type->props[i] = type->parent->props[i];
+        } else {
+            make_property(&type->props[i], decl->value, &offset);
+        }
     }
     return ROUND_UP(offset, 8);
 }
@@ -64,14 +67,15 @@ size_t script_make_properties(ScriptTypeData *type)
 void script_install_properties(DeviceClass *dc, ScriptTypeData *type)
 {
     size_t n = QAPI_LIST_LENGTH(type->decl->properties);
+    uint32_t i = 0, inherited = type->decl->inherited_properties;
     ScriptPropertyList *decl;
 
-    if (!n) {
+    if (n == inherited) {
         return;
     }
-    device_class_set_props_n(dc, type->props, n);
-    for (decl = type->decl->properties; decl; decl = decl->next) {
-        if (decl->value->description) {
+    device_class_set_props_n(dc, type->props + inherited, n - inherited);
+    for (decl = type->decl->properties; decl; decl = decl->next, i++) {
+        if (i >= inherited && decl->value->description) {
             object_class_property_set_description(OBJECT_CLASS(dc),
                                                   decl->value->name,
                                                   decl->value->description);

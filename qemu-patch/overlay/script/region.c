@@ -133,7 +133,7 @@ void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
     port->index = index;
     port->slot = ports->len;
     g_ptr_array_add(ports, port);
-    memory_region_init_io(&port->mr, OBJECT(instance->dev),
+    memory_region_init_io(&port->mr, instance->obj,
                           &instance->type->ops[index], port, decl->name,
                           decl->size);
     /*

@@ -131,8 +131,15 @@ describe("the description", () => {
   test("of the least class", () => {
     expect(described(Least)).toEqual({
       name: "least",
+      base: "sys-bus-device",
       parent: "sys-bus-device",
+      abstract: false,
+      interfaces: [],
+      init: false,
+      unparent: false,
+      finalize: false,
       properties: [],
+      "inherited-properties": 0,
       irqs: 0,
       clocks: [],
       regions: [],

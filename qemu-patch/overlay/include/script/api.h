@@ -34,6 +34,10 @@
 #define SCRIPT_RECEIVE 9       /* size bytes in the byte buffer */
 #define SCRIPT_CHR_EVENT 10    /* value: QEMUChrEvent */
 #define SCRIPT_CLOCK 11        /* offset: which clock input */
+#define SCRIPT_INIT 17         /* pointer: the instance */
+#define SCRIPT_UNPARENT 18
+#define SCRIPT_FORGET 19       /* its object is gone */
+#define SCRIPT_NMI 31          /* value: the CPU's index */
 
 /* A frame's status */
 #define SCRIPT_FREE 0
@@ -114,6 +118,9 @@ int32_t script_chardev_room(void *chardev);
 const char *script_instance_property(void *instance, const char *name);
 const char *script_instance_type(void *instance);
 const char *script_instance_path(void *instance);
+int32_t script_instance_super(void *instance, uint32_t kind);
+const char *script_instance_super_error(void);
+void script_instance_free(uint32_t id);
 
 /* Interrupt lines */
 void script_irq_set(void *instance, uint32_t line, uint32_t level);

@@ -1,0 +1,33 @@
+/** `super` of a device whose parent type is one of QEMU's own. */
+
+import { KIND } from "../native/abi.ts";
+import { qemu, text } from "../native/library.ts";
+import { type HasSelf, SELF } from "./device.ts";
+
+/** What a device inherits from a parent type of QEMU's; override a method, and reach the parent's by `super`. */
+export interface CParent {
+  /** @throws Error with QEMU's message if the parent refuses */
+  realize(): void;
+  unrealize(): void;
+}
+
+function callParent(device: HasSelf, kind: number): void {
+  if (qemu.script_instance_super(device[SELF].pointer, kind) !== 0) {
+    throw new Error(text(qemu.script_instance_super_error()));
+  }
+}
+
+const METHODS: CParent & ThisType<HasSelf> = {
+  realize() {
+    callParent(this, KIND.REALIZE);
+  },
+  unrealize() {
+    callParent(this, KIND.UNREALIZE);
+  },
+};
+
+export function inheritFromC(prototype: object): void {
+  for (const [name, value] of Object.entries(METHODS)) {
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
+  }
+}

@@ -1,0 +1,203 @@
+/** How devices come into being, and go. */
+
+import type { Pointer } from "bun:ffi";
+import { type Chardev, Chardev as ChardevHandle } from "../device/chardev.ts";
+import { checkMade, has, propertyName } from "../device/check.ts";
+import { type DeviceClass, make, SELF } from "../device/device.ts";
+import { Dma } from "../device/dma.ts";
+import type { Property } from "../device/fields.ts";
+import { Handle } from "../device/handle.ts";
+import { irqLines } from "../device/irq.ts";
+import type { DeviceSpec } from "../device/spec.ts";
+import { staleViews, VIEWS, viewsOf } from "../device/state.ts";
+import { borrow, qemu, text } from "../native/library.ts";
+import { updateRoom } from "./access.ts";
+import { classes, type Instance, instances, ports, type ScriptedDevice, synchronous } from "./instances.ts";
+
+/** What a device is made of, until it goes. */
+interface Parts {
+  readonly own: PropertyDescriptorMap;
+  readonly chardevs: readonly Chardev[];
+  /** Makes every later use throw; C may then free it all. */
+  drop(device: ScriptedDevice | undefined): void;
+}
+
+/** Devices that the script knows and that are not realized: not yet, or no more. */
+interface Unrealized {
+  readonly device: ScriptedDevice;
+  /** Absent once it has been realized. */
+  readonly parts?: Parts;
+}
+
+/** By instance id. */
+const unrealized = new Map<number, Unrealized>();
+
+function configValue(instance: Pointer, key: string, property: Property): unknown {
+  const value = text(qemu.script_instance_property(instance, propertyName(key, property)));
+  switch (property.kind) {
+    case "bool":
+      return value === "true";
+    case "string":
+      return value;
+    case "uint64":
+      // QEMU prints it signed.
+      return BigInt.asUintN(64, BigInt(value));
+    case "int64":
+    case "size":
+      return BigInt(value);
+    default:
+      return Number(value);
+  }
+}
+
+/** The properties' values, once they cannot change any more; the chardevs among them are there already. */
+function configOf(pointer: Pointer, spec: DeviceSpec, chardevs: readonly Chardev[]): object {
+  let next = 0;
+  const values = Object.entries(spec.properties ?? {}).map(([key, property]) => [
+    key,
+    property.kind === "chardev" ? chardevs[next++] : configValue(pointer, key, property),
+  ]);
+  return Object.freeze(Object.fromEntries(values));
+}
+
+function clockGetters(instance: Handle, spec: DeviceSpec): object {
+  const clocks = {};
+  for (const [index, name] of (spec.clocks ?? []).entries()) {
+    const get = () => qemu.script_clock_hz(instance.pointer, index);
+    Object.defineProperty(clocks, name, { enumerable: true, get });
+  }
+  return Object.freeze(clocks);
+}
+
+function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
+  const { spec, layout } = cls;
+  const block = borrow(qemu.script_instance_state(pointer) as Pointer, layout.size);
+  const self = new Handle(pointer, spec.type);
+  const handles = [self];
+  const chardevs: Chardev[] = [];
+  for (const [key, property] of Object.entries(spec.properties ?? {})) {
+    if (property.kind === "chardev") {
+      const chardev = qemu.script_instance_chardev(pointer, chardevs.length) as Pointer;
+      const handle = new Handle(chardev, `${key} of ${spec.type}`);
+      handles.push(handle);
+      chardevs.push(new ChardevHandle(handle));
+    }
+  }
+  const early = () => {
+    throw new TypeError(`${spec.type}: config is not known before realize()`);
+  };
+  const dma = new Dma(self);
+  const own = {
+    [SELF]: { value: self },
+    [VIEWS]: { value: viewsOf(block, layout), writable: true },
+    config: { get: early, enumerable: true, configurable: true },
+    irqs: { value: irqLines(self, spec.irqs ?? []) },
+    clocks: { value: clockGetters(self, spec) },
+    dma: { value: dma },
+  };
+  const drop = (device: ScriptedDevice | undefined) => {
+    dma.close();
+    for (const handle of handles) {
+      handle.drop();
+    }
+    if (device) {
+      device[VIEWS] = staleViews(spec.type);
+    }
+    // Views that the script still holds lose their memory.
+    block.transfer();
+  };
+  return { own, chardevs, drop };
+}
+
+/** @throws what the constructor throws, or DeclarationError */
+function makeDevice(cls: DeviceClass, parts: Parts): ScriptedDevice {
+  let device: ScriptedDevice | undefined;
+  try {
+    device = make(cls as new () => ScriptedDevice, parts.own);
+    checkMade(device, cls);
+    return device;
+  } catch (error) {
+    parts.drop(device);
+    throw error;
+  }
+}
+
+function classOf(pointer: Pointer) {
+  return classes.get(text(qemu.script_instance_type(pointer)))!;
+}
+
+/** The object is there, with no properties set yet. */
+export function init(id: number, pointer: Pointer): void {
+  const { cls } = classOf(pointer);
+  const parts = makeParts(pointer, cls);
+  const device = makeDevice(cls, parts);
+  unrealized.set(id, { device, parts });
+  synchronous("init", device.init?.());
+}
+
+/** @throws what makes QEMU refuse the device */
+export function realize(id: number, pointer: Pointer): void {
+  const { cls, banks } = classOf(pointer);
+  const known = unrealized.get(id);
+  const parts = known?.parts ?? makeParts(pointer, cls);
+  const config = configOf(pointer, cls.spec, parts.chardevs);
+  parts.own["config"] = { value: config, enumerable: true };
+  const device = known?.parts ? known.device : makeDevice(cls, parts);
+  unrealized.delete(id);
+  try {
+    Object.defineProperty(device, "config", parts.own["config"]);
+    synchronous("realize", device.realize?.());
+  } catch (error) {
+    parts.drop(device);
+    throw error;
+  }
+  const slots = banks.map((_, index) => qemu.script_instance_region(pointer, index));
+  const receiver = has(cls, "receive") ? parts.chardevs[0] : undefined;
+  const { drop } = parts;
+  const instance: Instance = { id, pointer, cls, device, receiver, slots, drop, queue: undefined, active: 0 };
+  instances[id] = instance;
+  const regions = Object.values(cls.spec.regions ?? {});
+  for (const [index, bank] of banks.entries()) {
+    ports[slots[index]!] = { owner: instance, device, bank, errorValue: regions[index]!.errorValue ?? 0 };
+  }
+  updateRoom(instance, false);
+}
+
+export function unrealize(instance: Instance): void {
+  const { id, device, slots, cls } = instance;
+  for (const slot of slots) {
+    ports[slot] = undefined;
+  }
+  instances[id] = undefined;
+  if (has(cls, "finalize")) {
+    unrealized.set(id, { device });
+  }
+  try {
+    synchronous("unrealize", device.unrealize?.());
+  } finally {
+    instance.drop(device);
+  }
+}
+
+/** It is about to leave the composition tree, realized or not. */
+export function unparent(id: number): void {
+  const device = instances[id]?.device ?? unrealized.get(id)?.device;
+  synchronous("unparent", device?.unparent?.());
+}
+
+/** The object is gone; what the script could reach of it goes now. */
+export function forget(id: number): void {
+  const instance = instances[id];
+  if (instance !== undefined) {
+    // Not a device: nobody unrealizes those, and this one never had a parent.
+    unrealize(instance);
+  }
+  const known = unrealized.get(id);
+  unrealized.delete(id);
+  known?.parts?.drop(known.device);
+  try {
+    synchronous("finalize", known?.device.finalize?.());
+  } finally {
+    qemu.script_instance_free(id);
+  }
+}
