@@ -1,16 +1,31 @@
 /** What README.md shows, run. */
 
-import { afterEach, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { endAll, HEADLESS, Qemu, script } from "../lib/qemu.ts";
+import { TEST_MS } from "../lib/limit.ts";
+import { paths } from "../lib/program.ts";
+import { endAll, folder, HEADLESS, Qemu, script } from "../lib/qemu.ts";
+import { readPage } from "./guide.ts";
+import { endShells, play } from "./shell.ts";
 
+setDefaultTimeout(TEST_MS);
+afterEach(endShells);
 afterEach(endAll);
 
 const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
 
 /** First slot of virt's platform bus. */
 const COUNTER = 0x0c000000;
+
+test("U-Boot reads the smallest device as shown", async () => {
+  const page = readPage("README.md");
+  const at = folder();
+  symlinkSync(paths.build, join(at, "build"));
+  writeFileSync(join(at, "counter.ts"), page.blocks.find(({ language }) => language === "ts")!.text);
+  expect(page.sessions).toHaveLength(1);
+  expect(await play(page.sessions[0]!, page, at)).toBeUndefined();
+});
 
 test("the smallest device counts reads and is 0 again after a reset", async () => {
   const example = README.match(/```ts\n(import[^`]*)```/)![1]!;
