@@ -71,6 +71,7 @@ declare const LINEAGE: unique symbol;
 
 /** Ancestor of every scripted type. */
 export abstract class QomObject {
+  /** The QOM type of the class that `with()` was called on first. */
   static readonly base: string = "object" satisfies BaseName;
   declare readonly [LINEAGE]: { readonly object: true };
 
