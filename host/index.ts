@@ -26,4 +26,13 @@ export {
 export type { IrqLine, IrqLines } from "./device/irq.ts";
 export { guestError, unimplemented } from "./device/log.ts";
 export type { Declared, DeviceSpec, DeviceTreeSpec, RegionSpec } from "./device/spec.ts";
+export {
+  type ClockName,
+  type ClockReading,
+  clock,
+  PeriodicTimer,
+  Timer,
+  type TimerOptions,
+  timer,
+} from "./device/timer.ts";
 export type * from "./device/traits.ts";

@@ -3,6 +3,7 @@ import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import { guestError } from "./log.ts";
 import type { RegionsOf } from "./spec.ts";
+import { isTimer } from "./timer.ts";
 
 type KeysOf<T, V> = { [K in keyof T]-?: T[K] extends V ? K : never }[keyof T] & string;
 
@@ -174,6 +175,8 @@ function checkField(cls: DeviceClass, register: Register<object>, fail: (reason:
   const slot = cls.layout.slots.find(({ name }) => name === field);
   if (member?.get === undefined) {
     fail(`field: ${cls.name} has no ${field}`);
+  } else if (slot !== undefined && isTimer(slot.field)) {
+    fail(`field: ${cls.name}'s ${field} is a timer`);
   } else if (slot !== undefined && slot.field.count > 0) {
     fail(`field: ${cls.name}'s ${field} is an array`);
   } else if (member.set === undefined && (stores(register) || (register.mode === "rc" && !register.read))) {

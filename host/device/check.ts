@@ -4,6 +4,7 @@ import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Field, Property } from "./fields.ts";
 import type { RegionSpec } from "./spec.ts";
+import { expiryMethod, timerSlots } from "./timer.ts";
 
 /** Methods of the traits: a field of that name would be in the way. */
 const METHODS = [
@@ -18,6 +19,7 @@ const METHODS = [
   "receiveBreak",
   "postLoad",
   "clockChanged",
+  "timerExpired",
 ];
 
 /** What the host gives to every device. */
@@ -79,6 +81,15 @@ function checkState(cls: DeviceClass, fail: Fail): void {
 function checkUnused(name: string, field: Field, fail: Fail): void {
   if (field.kind === "unused" && !(Number.isInteger(field.count) && field.count > 0)) {
     fail(`${name}: unused(${field.count}) makes no sense`);
+  }
+}
+
+function checkTimers(cls: DeviceClass, fail: Fail): void {
+  for (const { name, field } of timerSlots(cls.layout)) {
+    const method = expiryMethod(field);
+    if (!has(cls, method)) {
+      fail(`timer ${name}: ${cls.name} has no method ${method}()`);
+    }
   }
 }
 
@@ -151,6 +162,7 @@ export function checkDeclaration(cls: DeviceClass): void {
     throw new DeclarationError(`${spec.type}: ${reason}`);
   };
   checkState(cls, fail);
+  checkTimers(cls, fail);
   checkProperties(cls, fail);
   checkIrqs(spec.irqs ?? [], fail);
   for (const [key, region] of Object.entries(spec.regions ?? {})) {

@@ -3,6 +3,7 @@ import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Property } from "./fields.ts";
 import type { DeviceTreeSpec, RegionSpec } from "./spec.ts";
+import { describeTimer, timerSlots } from "./timer.ts";
 
 /** Digits as they are: a double has not enough of them for 64 bits. */
 const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
@@ -113,6 +114,7 @@ export function describe(cls: DeviceClass): string {
     clocks: spec.clocks ?? [],
     regions: Object.entries(spec.regions ?? {}).map(([key, region]) => describeRegion(key, region)),
     state: describeState(cls),
+    timers: timerSlots(cls.layout).map(describeTimer),
     reset: resets(cls),
     ...(spec.deviceTree ? { "device-tree": describeDeviceTree(spec.deviceTree, cls) } : {}),
   });

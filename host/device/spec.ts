@@ -3,6 +3,7 @@ import type { Chardev } from "./chardev.ts";
 import type { Dma } from "./dma.ts";
 import type { Field, Property, ValueOf } from "./fields.ts";
 import type { IrqLines } from "./irq.ts";
+import type { Timer } from "./timer.ts";
 
 /** A memory-mapped region. */
 export interface RegionSpec {
@@ -111,11 +112,11 @@ type KeysOfKind<F, V> = {
   [K in keyof F]: [ValueOf<F[K]>] extends [never] ? never : ValueOf<F[K]> extends V ? K : never;
 }[keyof F];
 
-/** Fields as properties of the device; arrays are views of fixed memory and cannot be replaced. */
+/** Fields as properties of the device; arrays are views of fixed memory, and like timers cannot be replaced. */
 export type StateOf<S> = {
   -readonly [K in KeysOfKind<Part<S, "state">, number | bigint | boolean>]: ValueOf<Part<S, "state">[K]>;
 } & {
-  readonly [K in KeysOfKind<Part<S, "state">, ArrayBufferView>]: ValueOf<Part<S, "state">[K]>;
+  readonly [K in KeysOfKind<Part<S, "state">, ArrayBufferView | Timer>]: ValueOf<Part<S, "state">[K]>;
 };
 
 /** Values of the properties, fixed since realize. */
@@ -172,6 +173,7 @@ type Taken =
   | "receive"
   | "receiveBreak"
   | "postLoad"
-  | "clockChanged";
+  | "clockChanged"
+  | "timerExpired";
 
 export type { Chardev };

@@ -1,5 +1,6 @@
 import { StaleError } from "./errors.ts";
 import type { Field, FieldKind } from "./fields.ts";
+import { isTimer, timerAccessor } from "./timer.ts";
 
 /** Where a field lies. */
 export interface Slot {
@@ -93,7 +94,8 @@ export function staleViews(what: string): Views {
 export function defineAccessors(prototype: object, layout: Layout): void {
   for (const { name, field, offset } of layout.slots) {
     if (field.kind !== "unused") {
-      Object.defineProperty(prototype, name, accessor(name, field, offset));
+      const property = isTimer(field) ? timerAccessor(name) : accessor(name, field, offset);
+      Object.defineProperty(prototype, name, property);
     }
   }
 }

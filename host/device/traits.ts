@@ -55,6 +55,12 @@ export interface PostLoad {
   postLoad(version: number): void;
 }
 
+/** Acts when one of its timers expires that names no method of its own. */
+export interface TimerListener {
+  /** @param name of the field */
+  timerExpired(name: string): void;
+}
+
 /** Takes note when the frequency of one of its clock inputs changes. */
 export interface ClockListener {
   /** @param name of the clock input */

@@ -7,6 +7,7 @@ import { bytes, cstring, doubles, qemu, text, words } from "../native/library.ts
 import { load } from "../script/loader.ts";
 import { ExitRequest, oneLine, report } from "../script/report.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
+import { expire } from "./expiry.ts";
 import { type Instance, instances, synchronous } from "./instances.ts";
 import { forget, init, realize, unparent, unrealize } from "./lifecycle.ts";
 
@@ -52,6 +53,11 @@ function act(instance: Instance, frame: number): void {
         synchronous("receiveBreak", device.receiveBreak?.());
       }
       return;
+    case KIND.TIMER: {
+      const expiry = instance.expiries[words[at + FRAME.offset]!]!;
+      synchronous(expiry.method, expire(device, expiry));
+      return;
+    }
     case KIND.CLOCK:
       synchronous("clockChanged", device.clockChanged?.(cls.spec.clocks![words[at + FRAME.offset]!]!));
       return;

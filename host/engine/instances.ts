@@ -3,6 +3,7 @@ import type { Bank } from "../device/bank.ts";
 import type { Chardev } from "../device/chardev.ts";
 import type { DeviceClass, QomObject } from "../device/device.ts";
 import type { HasViews } from "../device/state.ts";
+import type { HasTimers, Timer } from "../device/timer.ts";
 
 /** Methods of the traits, as the engine looks for them. */
 export interface Traits {
@@ -20,7 +21,7 @@ export interface Traits {
   clockChanged?(name: string): unknown;
 }
 
-export type ScriptedDevice = QomObject & HasViews & Traits;
+export type ScriptedDevice = QomObject & HasViews & HasTimers & Traits;
 
 /** One region of one device, as an access finds it. */
 export interface Port {
@@ -29,6 +30,15 @@ export interface Port {
   readonly bank: Bank;
   /** What the guest reads when the handler fails. */
   readonly errorValue: number;
+}
+
+/** The method that a timer calls, as the script wrote it. */
+export interface Expiry {
+  /** Of the field. */
+  readonly name: string;
+  readonly method: string;
+  readonly timer: Timer;
+  readonly run: (this: ScriptedDevice, name: string) => unknown;
 }
 
 /** One device, from realize to unrealize. */
@@ -42,6 +52,8 @@ export interface Instance {
   readonly slots: readonly number[];
   /** Makes every later use of the device throw. */
   drop(device: ScriptedDevice): void;
+  /** What each of its timers does when it expires. */
+  readonly expiries: readonly Expiry[];
   /** Accesses that wait until an asynchronous one is over; undefined while none is. */
   queue: number[] | undefined;
   /** How many of its handlers are on the stack: an access from there comes from the device itself. */

@@ -10,8 +10,10 @@ import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
 import type { DeviceSpec } from "../device/spec.ts";
 import { staleViews, VIEWS, viewsOf } from "../device/state.ts";
+import { makeTimers, TIMERS } from "../device/timer.ts";
 import { borrow, qemu, text } from "../native/library.ts";
 import { updateRoom } from "./access.ts";
+import { expiriesOf } from "./expiry.ts";
 import { classes, type Instance, instances, ports, type ScriptedDevice, synchronous } from "./instances.ts";
 
 /** What a device is made of, until it goes. */
@@ -90,6 +92,7 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
   const own = {
     [SELF]: { value: self },
     [VIEWS]: { value: viewsOf(block, layout), writable: true },
+    [TIMERS]: { value: makeTimers(layout, self) },
     config: { get: early, enumerable: true, configurable: true },
     irqs: { value: irqLines(self, spec.irqs ?? []) },
     clocks: { value: clockGetters(self, spec) },
@@ -154,7 +157,9 @@ export function realize(id: number, pointer: Pointer): void {
   const slots = banks.map((_, index) => qemu.script_instance_region(pointer, index));
   const receiver = has(cls, "receive") ? parts.chardevs[0] : undefined;
   const { drop } = parts;
-  const instance: Instance = { id, pointer, cls, device, receiver, slots, drop, queue: undefined, active: 0 };
+  const expiries = expiriesOf(cls, device);
+  const fixed = { id, pointer, cls, device, receiver, slots, drop, expiries };
+  const instance: Instance = { ...fixed, queue: undefined, active: 0 };
   instances[id] = instance;
   const regions = Object.values(cls.spec.regions ?? {});
   for (const [index, bank] of banks.entries()) {

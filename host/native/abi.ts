@@ -21,6 +21,7 @@ export const KIND = {
   RECEIVE: 9,
   CHR_EVENT: 10,
   CLOCK: 11,
+  TIMER: 13,
   INIT: 17,
   UNPARENT: 18,
   FORGET: 19,

@@ -55,8 +55,26 @@ export const SYMBOLS = {
   script_irq_drive: { args: ["ptr", "u32"], returns: "void" },
   /** double script_clock_hz(void *instance, uint32_t index) */
   script_clock_hz: { args: ["ptr", "u32"], returns: "f64" },
+  /** void script_timer_at(void *instance, uint32_t index, double ns) */
+  script_timer_at: { args: ["ptr", "u32", "f64"], returns: "void" },
+  /** void script_timer_at_exact(void *instance, uint32_t index, uint32_t low, uint32_t high) */
+  script_timer_at_exact: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
+  /** void script_timer_after(void *instance, uint32_t index, double ns) */
+  script_timer_after: { args: ["ptr", "u32", "f64"], returns: "void" },
+  /** void script_timer_every(void *instance, uint32_t index, double ns) */
+  script_timer_every: { args: ["ptr", "u32", "f64"], returns: "void" },
+  /** void script_timer_stop(void *instance, uint32_t index) */
+  script_timer_stop: { args: ["ptr", "u32"], returns: "void" },
+  /** uint32_t script_timer_take(void *instance, uint32_t index) */
+  script_timer_take: { args: ["ptr", "u32"], returns: "u32" },
+  /** double script_timer_expires(void *instance, uint32_t index) */
+  script_timer_expires: { args: ["ptr", "u32"], returns: "f64" },
+  /** int64_t script_timer_expires_exact(void *instance, uint32_t index) */
+  script_timer_expires_exact: { args: ["ptr", "u32"], returns: "i64" },
   /** double script_clock_ns(uint32_t clock) */
   script_clock_ns: { args: ["u32"], returns: "f64" },
+  /** int64_t script_clock_ns_exact(uint32_t clock) */
+  script_clock_ns_exact: { args: ["u32"], returns: "i64" },
   /** int32_t script_chardev_connected(void *chardev) */
   script_chardev_connected: { args: ["ptr"], returns: "i32" },
   /** void script_chardev_put(void *chardev, uint32_t byte) */

@@ -32,7 +32,7 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_RECEIVE] = "receive", [SCRIPT_CHR_EVENT] = "chardev event",
         [SCRIPT_CLOCK] = "clock update", [SCRIPT_INIT] = "init",
         [SCRIPT_UNPARENT] = "unparent", [SCRIPT_FORGET] = "finalize",
-        [SCRIPT_NMI] = "nmi",
+        [SCRIPT_NMI] = "nmi", [SCRIPT_TIMER] = "timer",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";
@@ -187,6 +187,7 @@ void script_instance_init(Object *obj)
         init_clock_inputs(instance);
     }
     init_chardevs(instance);
+    script_timers_init(instance);
 }
 
 void script_instance_post_init(Object *obj)
@@ -202,6 +203,7 @@ void script_instance_post_init(Object *obj)
 static void free_instance(ScriptInstance *instance)
 {
     g_ptr_array_index(instances, instance->id) = NULL;
+    g_free(instance->timers);
     g_free(instance->saved);
     g_free(instance->state);
     g_free(instance);
@@ -224,6 +226,7 @@ void script_instance_finalize(Object *obj)
         script_chardev_free(&instance->chardevs[i]);
     }
     g_free(instance->chardevs);
+    script_timers_stop(instance);
     g_free(instance->clocks);
     g_free(instance->irqs);
     /* The slots of its regions stay taken, and empty */
@@ -255,6 +258,7 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
     instance->live = true;
     if (!call(instance, SCRIPT_REALIZE, 0, errp)) {
         instance->live = false;
+        script_timers_stop(instance);
         return;
     }
     instance->known = true;
@@ -272,6 +276,7 @@ static void put_to_rest(ScriptInstance *instance)
     }
     call(instance, SCRIPT_UNREALIZE, 0, NULL);
     instance->live = false;
+    script_timers_stop(instance);
 }
 
 void script_device_realize(DeviceState *dev, Error **errp)
@@ -425,6 +430,7 @@ void script_instance_snapshot(void *opaque)
     if (instance->state) {
         memcpy(instance->saved, instance->state,
                instance->type->decl->state->size);
+        script_timers_save(instance, instance->saved);
     }
 }
 
@@ -434,6 +440,7 @@ void script_instance_restore(void *opaque)
 
     memcpy(instance->state, instance->saved,
            instance->type->decl->state->size);
+    script_timers_load(instance);
 }
 
 uint32_t script_instance_region(void *opaque, uint32_t index)

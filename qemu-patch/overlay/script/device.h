@@ -75,6 +75,20 @@ typedef struct ScriptClockPort {
     Clock *clock;
 } ScriptClockPort;
 
+typedef struct ScriptTimerPort {
+    QEMUTimer timer;
+    ScriptInstance *instance;
+    uint32_t index;
+    QEMUClockType clock;
+    uint32_t offset;             /* of its expiry in the state block */
+    bool periodic;               /* followed by its period there */
+    int64_t deadline;            /* when it expires, or did last */
+    int64_t period;              /* 0 if it expires once */
+    bool due;                    /* expired, and the script has not heard */
+    bool posted;                 /* ... but will */
+    bool serving;                /* QEMU's loop over timers waits for it */
+} ScriptTimerPort;
+
 /*
  * Outlives its object if the script knows it: the engine's thread frees it,
  * when the script can no longer reach it.
@@ -93,6 +107,8 @@ struct ScriptInstance {
     AddressSpace *dma_as;        /* found at the first use */
     qemu_irq *irqs;
     ScriptClockPort *clocks;
+    ScriptTimerPort *timers;
+    uint32_t n_timers;
     ScriptChardev *chardevs;     /* as many as chardev properties */
     uint32_t n_chardevs;
     uint32_t backlogged;         /* how many of them have a backlog */
@@ -148,6 +164,12 @@ void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
 void script_chardev_attach(ScriptChardev *chr);
 void script_chardev_detach(ScriptChardev *chr);
 void script_chardev_free(ScriptChardev *chr);
+
+/* timer.c */
+void script_timers_init(ScriptInstance *instance);
+void script_timers_stop(ScriptInstance *instance);
+void script_timers_save(ScriptInstance *instance, void *state);
+void script_timers_load(ScriptInstance *instance);
 
 /* Waits until the backends took what the instance wrote */
 void script_wait_for_backends(ScriptInstance *instance);

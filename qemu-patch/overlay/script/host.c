@@ -138,8 +138,3 @@ void script_request_reset(void)
 
     qemu_system_reset_request(SHUTDOWN_CAUSE_HOST_QMP_SYSTEM_RESET);
 }
-
-double script_clock_ns(uint32_t clock)
-{
-    return qemu_clock_get_ns(clock);
-}

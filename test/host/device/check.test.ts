@@ -47,7 +47,16 @@ describe("a declaration is accepted", () => {
 describe("a field", () => {
   test.each([
     ...["config", "irqs", "clocks", "constructor"],
-    ...["realize", "unrealize", "reset", "receive", "receiveBreak", "postLoad", "clockChanged"],
+    ...[
+      "realize",
+      "unrealize",
+      "reset",
+      "receive",
+      "receiveBreak",
+      "postLoad",
+      "clockChanged",
+      "timerExpired",
+    ],
   ])("cannot be called %s", (name) => {
     refuses({ state: { [name]: u32 } }, `a field cannot be called ${name}`);
   });

@@ -13,6 +13,7 @@ import {
   SysBusDevice,
   size,
   string,
+  timer,
   u8,
   u16,
   u32,
@@ -70,6 +71,7 @@ class Full extends SysBusDevice.with({
     sw: i32,
     sx: i64,
     words: u32.array(3),
+    timer: timer({ expired: "reset" }),
   },
   deviceTree: {
     node: "thing",
@@ -144,6 +146,7 @@ describe("the description", () => {
       clocks: [],
       regions: [],
       state: { name: "least", version: 1, "minimum-version": 1, size: 8, fields: [] },
+      timers: [],
       reset: false,
     });
   });
@@ -252,7 +255,7 @@ describe("state", () => {
       name: "section",
       version: 7,
       "minimum-version": 3,
-      size: 48,
+      size: 56,
       fields: [
         { name: "gap", type: "unused", offset: 0, count: 12 },
         { name: "flag2", type: "bool", offset: 0, count: 0 },
@@ -265,6 +268,7 @@ describe("state", () => {
         { name: "sw", type: "int32", offset: 20, count: 0 },
         { name: "sx", type: "int64", offset: 24, count: 0 },
         { name: "words", type: "uint32", offset: 32, count: 3 },
+        { name: "timer", type: "uint64", offset: 48, count: 0 },
       ],
     });
   });

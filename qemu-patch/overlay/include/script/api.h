@@ -34,6 +34,7 @@
 #define SCRIPT_RECEIVE 9       /* size bytes in the byte buffer */
 #define SCRIPT_CHR_EVENT 10    /* value: QEMUChrEvent */
 #define SCRIPT_CLOCK 11        /* offset: which clock input */
+#define SCRIPT_TIMER 13        /* offset: which timer */
 #define SCRIPT_INIT 17         /* pointer: the instance */
 #define SCRIPT_UNPARENT 18
 #define SCRIPT_FORGET 19       /* its object is gone */
@@ -128,7 +129,21 @@ void script_irq_drive(void *instance, uint32_t levels);
 
 /* Clocks */
 double script_clock_hz(void *instance, uint32_t index);
+
+/* Timers; a time is in ns of the timer's clock */
+void script_timer_at(void *instance, uint32_t index, double ns);
+void script_timer_at_exact(void *instance, uint32_t index, uint32_t low,
+                           uint32_t high);
+void script_timer_after(void *instance, uint32_t index, double ns);
+void script_timer_every(void *instance, uint32_t index, double ns);
+void script_timer_stop(void *instance, uint32_t index);
+uint32_t script_timer_take(void *instance, uint32_t index);
+double script_timer_expires(void *instance, uint32_t index);
+int64_t script_timer_expires_exact(void *instance, uint32_t index);
+
+/* What a clock of QEMU's says, in ns */
 double script_clock_ns(uint32_t clock);
+int64_t script_clock_ns_exact(uint32_t clock);
 
 /* Character devices */
 int32_t script_chardev_connected(void *chardev);

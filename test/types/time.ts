@@ -1,0 +1,97 @@
+/** What timers mean to the type checker. Checked by tsc, never run; types.test.ts sees to that. */
+
+import { expectTypeOf } from "bun:test";
+import {
+  type ClockReading,
+  clock,
+  PeriodicTimer,
+  SysBusDevice,
+  Timer,
+  type TimerListener,
+  timer,
+  u32,
+} from "qemu-script";
+
+class Timed extends SysBusDevice.with({
+  type: "timed",
+  state: {
+    plain: timer(),
+    named: timer({ clock: "host", expired: "over" }),
+    turns: timer({ periodic: true }),
+    once: timer({ periodic: false }),
+    value: u32,
+  },
+}) {
+  timers() {
+    expectTypeOf(this.plain).toEqualTypeOf<Timer>();
+    expectTypeOf(this.named).toEqualTypeOf<Timer>();
+    expectTypeOf(this.once).toEqualTypeOf<Timer>();
+    expectTypeOf(this.turns).toEqualTypeOf<PeriodicTimer>();
+    expectTypeOf(this.value).toEqualTypeOf<number>();
+    expectTypeOf(this.plain.expires).toEqualTypeOf<number>();
+    expectTypeOf(this.plain.expiresExact).toEqualTypeOf<bigint>();
+    expectTypeOf(this.plain.pending).toEqualTypeOf<boolean>();
+    this.plain.at(3);
+    this.plain.at(3n);
+    this.plain.after(3);
+    this.turns.every(3);
+    this.turns.at(3);
+  }
+
+  wrong() {
+    // @ts-expect-error without `periodic: true` it expires once
+    this.plain.every(3);
+    // @ts-expect-error the same
+    this.once.every(3);
+    // @ts-expect-error a delay is a number
+    this.plain.after(3n);
+    // @ts-expect-error a period is a number
+    this.turns.every(3n);
+    // @ts-expect-error a time, not text
+    this.plain.at("3");
+    // @ts-expect-error a timer stays what it is
+    this.plain = this.named;
+    // @ts-expect-error what it is set to is set by its methods
+    this.plain.expires = 3;
+    // @ts-expect-error a timer is no number
+    this.plain + 1;
+  }
+
+  reading() {
+    expectTypeOf(clock.virtual).toEqualTypeOf<ClockReading>();
+    expectTypeOf(clock.host.ns).toEqualTypeOf<number>();
+    expectTypeOf(clock.virtual_rt.nsExact).toEqualTypeOf<bigint>();
+    // @ts-expect-error no such clock
+    clock.wall;
+    // @ts-expect-error the time is not ours to set
+    clock.virtual.ns = 0;
+    // @ts-expect-error nor are the clocks
+    clock.virtual = clock.host;
+  }
+}
+
+export class Listens extends Timed implements TimerListener {
+  timerExpired(name: string) {
+    expectTypeOf(name).toEqualTypeOf<string>();
+  }
+}
+
+// @ts-expect-error no timerExpired()
+export class Deaf extends Timed implements TimerListener {}
+
+// @ts-expect-error no such clock
+timer({ clock: "wall" });
+// @ts-expect-error a method's name is text
+timer({ expired: () => {} });
+// @ts-expect-error misspelt
+timer({ expire: "over" });
+// @ts-expect-error it is periodic or it is not
+timer({ periodic: 5 });
+// @ts-expect-error a timer is state, no property
+SysBusDevice.with({ type: "x", properties: { a: timer() } });
+// @ts-expect-error a method of the traits
+SysBusDevice.with({ type: "x", state: { timerExpired: timer() } });
+// @ts-expect-error made by QEMU, from the host's parts
+new Timer();
+// @ts-expect-error the same
+new PeriodicTimer();
