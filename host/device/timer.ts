@@ -145,6 +145,7 @@ export class PeriodicTimer extends Timer {
   }
 }
 
+/** What may be said about a timer. */
 export interface TimerOptions {
   /** The clock that it goes by; `virtual` if absent. */
   readonly clock?: ClockName;

@@ -60,12 +60,11 @@ async function readFolder(folder: string, config: string): Promise<Module[]> {
     const exported = await checker.getExportsOfModule((await checker.getSymbolAtLocation(index!))!);
     const modules = new Map<SourceFile, Map<Node, Item>>();
     for (const symbol of exported) {
-      for (const node of await declarationsOf(symbol, checker)) {
-        const file = node.getSourceFile();
-        const items = modules.get(file) ?? new Map<Node, Item>();
-        items.set(node, itemOf(symbol.name, node));
-        modules.set(file, items);
-      }
+      const nodes = await declarationsOf(symbol, checker);
+      const file = nodes[0]!.getSourceFile();
+      const items = modules.get(file) ?? new Map<Node, Item>();
+      items.set(nodes[0]!, together(nodes.map((node) => itemOf(symbol.name, node))));
+      modules.set(file, items);
     }
     return [...modules].map(([file, items]) => moduleOf(folder, file, items)).sort(byPath);
   } finally {
@@ -80,6 +79,16 @@ async function declarationsOf(symbol: CompilerSymbol, checker: Checker): Promise
   const target = symbol.flags & SymbolFlags.Alias ? await checker.getAliasedSymbol(symbol) : symbol;
   const nodes = await Promise.all(target.declarations.map((handle) => handle.resolve()));
   return nodes.filter((node) => node !== undefined).map(statementOf);
+}
+
+/** What has several declarations, such as a function with overloads, is one item. */
+function together(items: readonly Item[]): Item {
+  return {
+    name: items[0]!.name,
+    signature: items.map(({ signature }) => signature).join("\n"),
+    comment: items.find(({ comment }) => comment)?.comment,
+    members: items.flatMap(({ members }) => members),
+  };
 }
 
 /** A variable's declaration is two levels below the statement, which has the comment. */
