@@ -293,3 +293,15 @@ export default class PL011
     this.fbrd &= 0x3f;
   }
 }
+
+/** The same in Luminary's Stellaris microcontrollers, which identifies itself differently. */
+export class PL011Luminary extends PL011.with({
+  type: "pl011_luminary-ts",
+  description: "UART of the Stellaris microcontrollers (PL011), in TypeScript",
+}) {
+  static {
+    registers(PL011Luminary, "regs", {
+      ID: { at: 0xfe0, doc: "Identification", values: [0x11, 0x00, 0x18, 0x01, 0x0d, 0xf0, 0x05, 0xb1] },
+    });
+  }
+}

@@ -1,7 +1,15 @@
 /** What device scripts import as "qemu-script". */
 export { type Mode, type Register, registers } from "./device/bank.ts";
+export type { CParent } from "./device/c-parent.ts";
 export { Chardev, chardev } from "./device/chardev.ts";
-export { Device, type DeviceClass, PCIDevice, QomObject, SysBusDevice } from "./device/device.ts";
+export {
+  type DeclaredClass,
+  Device,
+  type DeviceClass,
+  PCIDevice,
+  QomObject,
+  SysBusDevice,
+} from "./device/device.ts";
 export { type Address, Dma, type DmaResult, type DmaWindow } from "./device/dma.ts";
 export { DeclarationError, StaleError } from "./device/errors.ts";
 export {

@@ -1,5 +1,5 @@
 import { has, memberOf } from "./check.ts";
-import type { DeviceClass } from "./device.ts";
+import type { DeclaredClass, DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import { guestError } from "./log.ts";
 import type { RegionsOf } from "./spec.ts";
@@ -77,7 +77,7 @@ const TABLES = new WeakMap<object, Map<string, Table>>();
  * @throws DeclarationError for a register that overlaps another, leaves the region, is misaligned, or names what the
  * class does not have.
  */
-export function registers<C extends DeviceClass>(
+export function registers<C extends DeclaredClass>(
   cls: C,
   region: RegionsOf<C["spec"]>,
   table: Readonly<Record<string, Register<InstanceType<C>>>>,
@@ -93,15 +93,14 @@ export function registers<C extends DeviceClass>(
   TABLES.set(cls, tables);
 }
 
-/** The registers declared for a region by the class or one it extends. */
-export function tableOf(cls: object, region: string): Table | undefined {
-  for (let c: object | null = cls; c; c = Object.getPrototypeOf(c)) {
-    const table = TABLES.get(c)?.get(region);
-    if (table) {
-      return table;
-    }
+/** The registers declared for a region by the class and those it extends; a class's replace those of the same name. */
+export function tableOf(cls: object | null, region: string): Table | undefined {
+  if (cls === null) {
+    return undefined;
   }
-  return undefined;
+  const own = TABLES.get(cls)?.get(region);
+  const inherited = tableOf(Object.getPrototypeOf(cls), region);
+  return own && inherited ? { ...inherited, ...own } : (own ?? inherited);
 }
 
 const hex = (value: number) => `0x${value.toString(16)}`;

@@ -3,6 +3,7 @@
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Field, Property } from "./fields.ts";
+import { SENSELESS } from "./kinds.ts";
 import type { RegionSpec } from "./spec.ts";
 import { expiryMethod, timerSlots } from "./timer.ts";
 
@@ -155,12 +156,24 @@ function checkMigration(cls: DeviceClass, fail: Fail): void {
   }
 }
 
+function checkKind(cls: DeviceClass, fail: Fail): void {
+  const senseless: readonly string[] = SENSELESS[cls.base];
+  const part = Object.keys(cls.spec).find((key) => senseless.includes(key));
+  if (part !== undefined) {
+    fail(`a device of this kind has no ${part}`);
+  }
+  if (cls.spec.interfaces?.includes("nmi") && !has(cls, "nmi")) {
+    fail(`interface nmi: ${cls.name} has no method nmi()`);
+  }
+}
+
 /** @throws DeclarationError that names the type and what is wrong. */
 export function checkDeclaration(cls: DeviceClass): void {
   const { spec } = cls;
   const fail: Fail = (reason) => {
     throw new DeclarationError(`${spec.type}: ${reason}`);
   };
+  checkKind(cls, fail);
   checkState(cls, fail);
   checkTimers(cls, fail);
   checkProperties(cls, fail);

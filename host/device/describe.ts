@@ -40,11 +40,17 @@ function describeRegion(key: string, region: RegionSpec) {
   };
 }
 
+/** What a stream calls a type, it calls those that inherit from it too, as QOM classes inherit their description. */
+function sectionName(cls: DeviceClass): string {
+  const parent = scriptedParent(cls);
+  return cls.spec.migration?.name ?? (parent === undefined ? cls.spec.type : sectionName(parent));
+}
+
 function describeState(cls: DeviceClass) {
   const { spec, layout } = cls;
   const version = spec.migration?.version ?? 1;
   return {
-    name: spec.migration?.name ?? spec.type,
+    name: sectionName(cls),
     version,
     "minimum-version": spec.migration?.minimum ?? version,
     size: layout.size,

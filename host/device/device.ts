@@ -1,7 +1,9 @@
 import { inheritFromC } from "./c-parent.ts";
+import { DeclarationError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
+import type { BaseName } from "./kinds.ts";
 import { mergeSpecs } from "./merge.ts";
-import type { BaseName, Checked, Declared, DeviceSpec, Merged, SpecFor } from "./spec.ts";
+import type { Checked, Declared, DeviceSpec, Merged, SpecFor } from "./spec.ts";
 import { defineAccessors, type HasViews, type Layout, layOut, VIEWS } from "./state.ts";
 
 /** Own properties of the device that the host is making. */
@@ -29,7 +31,7 @@ type AbstractClass<T = unknown> = abstract new (...args: never[]) => T;
 
 /** A class that can be declared further: one of the four bases, or one that a script made of them. */
 export interface Base extends AbstractClass<QomObject> {
-  readonly base: string;
+  readonly base: BaseName;
 }
 
 /** What a class declares by itself and inherits. */
@@ -42,6 +44,9 @@ export interface Declaring<S = DeviceSpec> {
   readonly layout: Layout;
 }
 
+/** A class made by `with()`, or one that extends it and may be abstract. */
+export type DeclaredClass = AbstractClass & Declaring;
+
 /** A class made by `with()`. */
 export interface DeviceClass<S = DeviceSpec, T = unknown> extends Declaring<S> {
   new (): T;
@@ -50,7 +55,7 @@ export interface DeviceClass<S = DeviceSpec, T = unknown> extends Declaring<S> {
   /** In TypeScript; the QOM type's is in {@link spec}. */
   readonly name: string;
   /** The QOM type of the class that `with()` was called on first. */
-  readonly base: string;
+  readonly base: BaseName;
   /** Declares a type that inherits from this one. */
   readonly with: typeof QomObject.with;
 }
@@ -72,7 +77,7 @@ declare const LINEAGE: unique symbol;
 /** Ancestor of every scripted type. */
 export abstract class QomObject {
   /** The QOM type of the class that `with()` was called on first. */
-  static readonly base: string = "object" satisfies BaseName;
+  static readonly base: BaseName = "object";
   declare readonly [LINEAGE]: { readonly object: true };
 
   constructor() {
@@ -104,6 +109,12 @@ export abstract class QomObject {
       static override readonly layout = layout;
       declare [VIEWS]: HasViews[typeof VIEWS];
     }
+    const taken = Object.keys(spec.state ?? {}).find((name) => name in parent.prototype);
+    if (taken !== undefined) {
+      throw new DeclarationError(
+        `${spec.type}: the parent type has a member ${taken}, which the field of that name would hide`,
+      );
+    }
     const own = layout.slots.slice(parent.layout?.slots.length ?? 0);
     defineAccessors(Declaration.prototype, { slots: own, size: layout.size });
     if (spec.parent !== undefined) {
@@ -115,18 +126,18 @@ export abstract class QomObject {
 
 /** A device without a bus: properties, state, GPIO lines, clocks. */
 export abstract class Device extends QomObject {
-  static override readonly base: string = "device" satisfies BaseName;
+  static override readonly base: BaseName = "device";
   declare readonly [LINEAGE]: { readonly object: true; readonly device: true };
 }
 
 /** A device on the system bus: memory-mapped regions and interrupt lines, which a board connects. */
 export abstract class SysBusDevice extends Device {
-  static override readonly base: string = "sys-bus-device" satisfies BaseName;
+  static override readonly base: BaseName = "sys-bus-device";
   declare readonly [LINEAGE]: { readonly object: true; readonly device: true; readonly sysBus: true };
 }
 
 /** A device on a PCI bus: configuration space, BARs, INTx, MSI and MSI-X. */
 export abstract class PCIDevice extends Device {
-  static override readonly base: string = "pci-device" satisfies BaseName;
+  static override readonly base: BaseName = "pci-device";
   declare readonly [LINEAGE]: { readonly object: true; readonly device: true; readonly pci: true };
 }

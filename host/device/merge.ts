@@ -32,6 +32,11 @@ export function mergeSpecs<S extends DeviceSpec>(parent: DeviceSpec | undefined,
   if (parent === undefined) {
     return own;
   }
+  if (own.parent !== undefined) {
+    throw new DeclarationError(
+      `${own.type}: parent: its parent type is ${parent.type}, which another script type declares`,
+    );
+  }
   const parts = own as unknown as Readonly<Record<string, Part>>;
   const merged: Record<string, unknown> = {
     ...Object.fromEntries(Object.entries(parent).filter(([key]) => !OWN.includes(key))),
@@ -42,7 +47,5 @@ export function mergeSpecs<S extends DeviceSpec>(parent: DeviceSpec | undefined,
       merged[key] = merge(own.type, key, part, parts[key]!);
     }
   }
-  // What a stream calls the parent, it calls its children too, as QOM's classes inherit their description.
-  merged["migration"] = { name: parent.migration?.name ?? parent.type, ...(merged["migration"] as object) };
   return merged as unknown as S;
 }

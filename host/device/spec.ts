@@ -3,6 +3,7 @@ import type { Chardev } from "./chardev.ts";
 import type { Dma } from "./dma.ts";
 import type { Field, Property, ValueOf } from "./fields.ts";
 import type { IrqLines } from "./irq.ts";
+import type { BaseName, SENSELESS } from "./kinds.ts";
 import type { Timer } from "./timer.ts";
 
 /** A memory-mapped region. */
@@ -70,19 +71,8 @@ export interface DeviceSpec {
   readonly deviceTree?: DeviceTreeSpec;
 }
 
-/** The kinds of objects that scripts can make, by the name of their QOM type. */
-export type BaseName = "object" | "device" | "sys-bus-device" | "pci-device";
-
-type ObjectKeys = "type" | "description" | "abstract" | "parent" | "interfaces" | "properties" | "state";
-
-/** What the declaration of an object of a kind can have; the rest makes no sense for it. */
-export type SpecFor<B extends BaseName> = B extends "object"
-  ? Pick<DeviceSpec, ObjectKeys>
-  : B extends "device"
-    ? Omit<DeviceSpec, "irqs" | "regions" | "deviceTree">
-    : B extends "pci-device"
-      ? Omit<DeviceSpec, "irqs" | "deviceTree">
-      : DeviceSpec;
+/** What makes no sense in the declaration of an object of a kind. */
+export type SpecFor<B extends BaseName> = Omit<DeviceSpec, (typeof SENSELESS)[B][number]>;
 
 type MergedPart<P, S> = P extends readonly unknown[]
   ? S extends readonly unknown[]
@@ -150,6 +140,7 @@ type Only<T, Shape> = { readonly [K in Exclude<keyof T, keyof Shape>]: never };
 
 /** What the shape of DeviceSpec cannot say: no unknown keys, no taken names, no line that was not declared. */
 export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> = Only<S, SpecFor<B>> & {
+  readonly parent?: P extends DeviceSpec ? never : string;
   readonly state?: { readonly [K in keyof Part<S, "state"> & (Taken | keyof Part<P, "state">)]: never };
   readonly irqs?: readonly Exclude<Names<Part<S, "irqs">>, "drive">[];
   readonly regions?: { readonly [K in keyof Part<S, "regions">]: Only<Part<S, "regions">[K], RegionSpec> };

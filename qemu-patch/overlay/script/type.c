@@ -31,6 +31,10 @@ static void device_class_init(ObjectClass *klass, ScriptTypeData *type)
 
     dc->desc = type->decl->description;
     dc->user_creatable = true;
+    if (!dc->bus_type) {
+        /* device_del would look in vain for who unplugs it */
+        dc->hotpluggable = false;
+    }
     if (type->decl->reset) {
         device_class_set_legacy_reset(dc, script_device_reset);
     }
