@@ -110,7 +110,7 @@ export abstract class QomObject {
       declare [VIEWS]: HasViews[typeof VIEWS];
     }
     const taken = Object.keys(spec.state ?? {}).find((name) => name in parent.prototype);
-    if (taken !== undefined) {
+    if (taken !== undefined && parent.spec !== undefined) {
       throw new DeclarationError(
         `${spec.type}: the parent type has a member ${taken}, which the field of that name would hide`,
       );

@@ -463,14 +463,14 @@ describe("the table of a class", () => {
     expect<unknown>(tableOf(Child, "regs")).toBe(table);
   });
 
-  test("can be replaced by a class that extends it, for itself", () => {
-    const other = { REG: { at: 4, field: "other" } } as const;
+  test("goes on in a class that extends it, whose registers replace those of the same name, for itself", () => {
+    const other = { REG: { at: 4, field: "other" }, MORE: { at: 8, field: "other" } } as const;
     class Child extends Declared {
       static {
         registers(Child, "regs", other);
       }
     }
-    expect<unknown>(tableOf(Child, "regs")).toBe(other);
+    expect<unknown>(tableOf(Child, "regs")).toEqual({ ...table, ...other });
     expect<unknown>(tableOf(Declared, "regs")).toBe(table);
   });
 
