@@ -1,7 +1,6 @@
 /** What device scripts import as "qemu-script". */
 export { type Mode, type Register, registers } from "./device/bank.ts";
 export type { CParent } from "./device/c-parent.ts";
-export { Chardev, chardev } from "./device/chardev.ts";
 export {
   type DeclaredClass,
   Device,
@@ -10,6 +9,14 @@ export {
   QomObject,
   SysBusDevice,
 } from "./device/device.ts";
+export {
+  Chardev,
+  type ChardevEvent,
+  type ChardevHandlers,
+  chardev,
+  type LineParameters,
+  type ModemLines,
+} from "./device/chardev.ts";
 export { type Address, Dma, type DmaResult, type DmaWindow } from "./device/dma.ts";
 export { DeclarationError, StaleError } from "./device/errors.ts";
 export {
@@ -31,7 +38,9 @@ export {
   u64,
   unused,
 } from "./device/fields.ts";
+export type { GpioInput, InputLines, OutputLines } from "./device/gpio.ts";
 export type { IrqLine, IrqLines } from "./device/irq.ts";
+export { type InputOptions, type Lines, type LinesOptions, lines } from "./device/lines.ts";
 export { guestError, unimplemented } from "./device/log.ts";
 export type { Declared, DeviceSpec, DeviceTreeSpec, RegionSpec } from "./device/spec.ts";
 export {

@@ -4,6 +4,8 @@ import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Field, Property } from "./fields.ts";
 import { SENSELESS } from "./kinds.ts";
+import { checkLines } from "./lines.ts";
+import { checkChardevs } from "./receivers.ts";
 import type { RegionSpec } from "./spec.ts";
 import { expiryMethod, timerSlots } from "./timer.ts";
 
@@ -21,10 +23,12 @@ const METHODS = [
   "postLoad",
   "clockChanged",
   "timerExpired",
+  "chardevEvent",
+  "gpioChanged",
 ];
 
 /** What the host gives to every device. */
-const MEMBERS = ["config", "irqs", "clocks", "dma", "constructor"];
+const MEMBERS = ["config", "irqs", "inputs", "outputs", "clocks", "dma", "constructor"];
 
 /** Properties that QEMU gives to every device. */
 const QEMU_PROPERTIES = ["realized", "hotpluggable", "hotplugged", "parent_bus", "type"];
@@ -177,7 +181,9 @@ export function checkDeclaration(cls: DeviceClass): void {
   checkState(cls, fail);
   checkTimers(cls, fail);
   checkProperties(cls, fail);
+  checkChardevs(cls, fail);
   checkIrqs(spec.irqs ?? [], fail);
+  checkLines(cls, fail);
   for (const [key, region] of Object.entries(spec.regions ?? {})) {
     checkRegion(key, region, fail);
   }

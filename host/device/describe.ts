@@ -2,6 +2,8 @@ import { checkDeclaration, has, propertyName } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Property } from "./fields.ts";
+import { describeLines } from "./lines.ts";
+import { servedBy } from "./receivers.ts";
 import type { DeviceTreeSpec, RegionSpec } from "./spec.ts";
 import { describeTimer, timerSlots } from "./timer.ts";
 
@@ -101,7 +103,8 @@ export function describe(cls: DeviceClass): string {
   checkDeclaration(cls);
   const { spec } = cls;
   const parent = scriptedParent(cls);
-  const receives = has(cls, "receive");
+  const receivers = servedBy(cls).filter(({ receive }) => receive !== undefined);
+  const receives = (key: string) => receivers.some((served) => served.key === key);
   return JSON.stringify({
     name: spec.type,
     base: cls.base,
@@ -113,10 +116,12 @@ export function describe(cls: DeviceClass): string {
     finalize: has(cls, "finalize"),
     ...(spec.description === undefined ? {} : { description: spec.description }),
     properties: Object.entries(spec.properties ?? {}).map(([key, property]) =>
-      describeProperty(key, property, receives),
+      describeProperty(key, property, receives(key)),
     ),
     "inherited-properties": Object.keys(parent?.spec.properties ?? {}).length,
     irqs: spec.irqs?.length ?? 0,
+    inputs: describeLines(spec.inputs),
+    outputs: describeLines(spec.outputs),
     clocks: spec.clocks ?? [],
     regions: Object.entries(spec.regions ?? {}).map(([key, region]) => describeRegion(key, region)),
     state: describeState(cls),

@@ -1,4 +1,6 @@
+import type { Pointer } from "bun:ffi";
 import { qemu } from "../native/library.ts";
+import { connectTo, type GpioInput } from "./gpio.ts";
 import type { Handle } from "./handle.ts";
 
 /** An outgoing interrupt line. */
@@ -11,6 +13,15 @@ export interface IrqLine {
   lower(): void;
   /** Raised and lowered at once, as for an edge-triggered input. */
   pulse(): void;
+  /** The level that the line was given last; low before. It does not migrate. */
+  readonly level: boolean;
+  /**
+   * Has the line lead to an input of a device, which learns its level if that is high. The board's own connection, if
+   * it made one, is gone then; the other device stays until this one is unrealized.
+   *
+   * @throws Error if the other device has no such input
+   */
+  connect(target: GpioInput): void;
 }
 
 /** All lines of a device: each by name, and together. */
@@ -19,21 +30,52 @@ export type IrqLines<Names extends string> = { readonly [N in Names]: IrqLine } 
   drive(levels: number): void;
 };
 
-function line(instance: Handle, index: number): IrqLine {
+/** Levels of all lines of a device, as bits. */
+interface Levels {
+  bits: number;
+}
+
+function line(instance: Handle, index: number, levels: Levels): IrqLine {
+  const bit = 1 << index;
+  const { script_irq_set, script_irq_connect } = qemu;
+  const raise = () => {
+    const { pointer } = instance;
+    levels.bits |= bit;
+    script_irq_set(pointer, index, 1);
+  };
+  const lower = () => {
+    const { pointer } = instance;
+    levels.bits &= ~bit;
+    script_irq_set(pointer, index, 0);
+  };
   return {
-    set: (level) => qemu.script_irq_set(instance.pointer, index, level ? 1 : 0),
-    raise: () => qemu.script_irq_set(instance.pointer, index, 1),
-    lower: () => qemu.script_irq_set(instance.pointer, index, 0),
-    pulse: () => {
-      qemu.script_irq_set(instance.pointer, index, 1);
-      qemu.script_irq_set(instance.pointer, index, 0);
+    set: (level) => (level ? raise() : lower()),
+    raise,
+    lower,
+    pulse() {
+      raise();
+      lower();
+    },
+    get level() {
+      return instance.pointer !== undefined && (levels.bits & bit) !== 0;
+    },
+    connect(target) {
+      connectTo(script_irq_connect as Parameters<typeof connectTo>[0], instance.pointer, index, target);
+      if (levels.bits & bit) {
+        raise();
+      }
     },
   };
 }
 
 export function irqLines<Names extends string>(instance: Handle, names: readonly Names[]): IrqLines<Names> {
-  const named = Object.fromEntries(names.map((name, index) => [name, line(instance, index)]));
+  const levels = { bits: 0 };
+  const named = Object.fromEntries(names.map((name, index) => [name, line(instance, index, levels)]));
   const { script_irq_drive } = qemu;
-  const drive = (levels: number) => script_irq_drive(instance.pointer, levels >>> 0);
+  const drive = (bits: number) => {
+    const pointer: Pointer = instance.pointer;
+    levels.bits = bits;
+    script_irq_drive(pointer, bits >>> 0);
+  };
   return Object.freeze({ ...named, drive }) as IrqLines<Names>;
 }

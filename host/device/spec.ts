@@ -2,8 +2,10 @@ import type { CParent } from "./c-parent.ts";
 import type { Chardev } from "./chardev.ts";
 import type { Dma } from "./dma.ts";
 import type { Field, Property, ValueOf } from "./fields.ts";
+import type { InputLines, OutputLines } from "./gpio.ts";
 import type { IrqLines } from "./irq.ts";
 import type { BaseName, SENSELESS } from "./kinds.ts";
+import type { Lines } from "./lines.ts";
 import type { Timer } from "./timer.ts";
 
 /** A memory-mapped region. */
@@ -63,6 +65,10 @@ export interface DeviceSpec {
   readonly migration?: { readonly name?: string; readonly version?: number; readonly minimum?: number };
   /** Outgoing interrupt lines, in the order in which boards connect them. */
   readonly irqs?: readonly string[];
+  /** Arrays of GPIO inputs: `{ pins: lines(8) }`. */
+  readonly inputs?: Readonly<Record<string, Lines>>;
+  /** Arrays of GPIO outputs. */
+  readonly outputs?: Readonly<Record<string, Lines>>;
   /** Clock inputs. */
   readonly clocks?: readonly string[];
   /** Regions of memory that the device has on its bus, by name. */
@@ -118,6 +124,10 @@ type Names<V> = V extends readonly (infer N extends string)[] ? N : never;
 
 export type IrqsOf<S> = IrqLines<Names<Part<S, "irqs">>>;
 
+export type InputsOf<S> = { readonly [K in keyof Part<S, "inputs">]: InputLines };
+
+export type OutputsOf<S> = { readonly [K in keyof Part<S, "outputs">]: OutputLines };
+
 /** Frequencies of the clock inputs in Hz; 0 for one that is not connected. */
 export type ClocksOf<S> = { readonly [N in Names<Part<S, "clocks">>]: number };
 
@@ -130,6 +140,10 @@ export type Declared<S> = (S extends { readonly parent: string } ? CParent : unk
     readonly config: ConfigOf<S>;
     /** The interrupt lines, by name. */
     readonly irqs: IrqsOf<S>;
+    /** The arrays of GPIO inputs, by key. */
+    readonly inputs: InputsOf<S>;
+    /** The arrays of GPIO outputs, by key. */
+    readonly outputs: OutputsOf<S>;
     /** The clock inputs, by name. */
     readonly clocks: ClocksOf<S>;
     /** Guest memory, as the device sees it. */
@@ -156,6 +170,8 @@ type Taken =
   | "nmi"
   | "config"
   | "irqs"
+  | "inputs"
+  | "outputs"
   | "clocks"
   | "dma"
   | "realize"
@@ -163,6 +179,8 @@ type Taken =
   | "reset"
   | "receive"
   | "receiveBreak"
+  | "chardevEvent"
+  | "gpioChanged"
   | "postLoad"
   | "clockChanged"
   | "timerExpired";

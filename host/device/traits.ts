@@ -3,6 +3,8 @@
  * and what it does not implement is not installed.
  */
 
+import type { ChardevEvent } from "./chardev.ts";
+
 /** Acts as soon as there is an object of its type: properties are not set yet, and `config` is not known. */
 export interface Initializable {
   init(): void;
@@ -39,14 +41,45 @@ export interface Resettable {
   reset(): void;
 }
 
-/** Takes input from its character device. */
+/**
+ * Takes input from its character devices, except from those that name methods of their own. Input comes after what the
+ * device is doing: a backend that answers at once, even into the same device, is heard when the handler that wrote to it
+ * is over.
+ */
 export interface CharReceiver {
-  /** Bytes that can be received now. */
+  /** Bytes that can be received now. Of several character devices, each needs room of its own: name it there. */
   readonly room: number;
-  /** Never more than {@link room} bytes; they are valid only during the call. */
-  receive(bytes: Uint8Array): void;
+  /**
+   * Never more than {@link room} bytes; they are valid only during the call.
+   *
+   * @param name key of the character device's property
+   */
+  receive(bytes: Uint8Array, name: string): void;
   /** The line was held low for longer than a character. */
-  receiveBreak?(): void;
+  receiveBreak?(name: string): void;
+}
+
+/** Takes note of what becomes of the other end of its character devices. */
+export interface ChardevListener {
+  /** @param name key of the character device's property */
+  chardevEvent(name: string, event: ChardevEvent): void;
+}
+
+/**
+ * Takes note of its GPIO inputs, except of those that name a method of their own.
+ *
+ * It is called each time that a line is driven, also with the level that the line had; in the order in which lines were
+ * driven; before the guest's next instruction and before the next access; and never in the middle of another handler of
+ * the device. So a line that leads from a device to itself, directly or through others, is safe. Changes that follow
+ * from each other without end (a ring of inverters) are cut off after 64, with a warning.
+ */
+export interface GpioListener {
+  /**
+   * @param name key of the array in `inputs`
+   * @param line place in it
+   * @param level true is high
+   */
+  gpioChanged(name: string, line: number, level: boolean): void;
 }
 
 /** Checks or mends its state after a migration. A throw makes the migration fail with that message. */

@@ -3,6 +3,7 @@
 import { ATTR_NO_WAIT, FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
+import { offerRooms } from "./chardevs.ts";
 import { type Instance, type Port, ports } from "./instances.ts";
 
 export function base(frame: number): number {
@@ -37,15 +38,20 @@ function perform(port: Port, at: number): unknown {
 /**
  * After any code of the device ran: how much can it receive now?
  *
- * @param taken whether it has just been given what the backend had counted against its room
+ * @param taken whether it has just been given what a backend had counted against its room
+ * @param from the place of that one among the device's chardevs
  */
-export function updateRoom(owner: Instance, taken: boolean): void {
-  const { receiver } = owner;
-  if (receiver === undefined) {
+export function updateRoom(owner: Instance, taken: boolean, from = 0): void {
+  const { receiver, receivers } = owner;
+  if (receiver === undefined && receivers === undefined) {
     return;
   }
   try {
-    receiver.offer(owner.device.room! | 0, taken);
+    if (receiver !== undefined) {
+      receiver.offer(owner.device.room! | 0, taken);
+    } else {
+      offerRooms(owner.device, receivers!, taken ? from : -1);
+    }
   } catch (error) {
     report(error, `room of ${owner.cls.spec.type}`);
   }

@@ -2,12 +2,14 @@
 
 import type { Pointer } from "bun:ffi";
 import { resetFields, VIEWS } from "../device/state.ts";
-import { CHR_EVENT, FRAME, KIND, LOAD_EXIT, STATUS } from "../native/abi.ts";
+import { FRAME, KIND, LOAD_EXIT, STATUS } from "../native/abi.ts";
 import { bytes, cstring, doubles, qemu, text, words } from "../native/library.ts";
 import { load } from "../script/loader.ts";
 import { ExitRequest, oneLine, report } from "../script/report.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
+import { chardevEvent, receive } from "./chardevs.ts";
 import { expire } from "./expiry.ts";
+import { gpioChanged } from "./gpio.ts";
 import { type Instance, instances, synchronous } from "./instances.ts";
 import { forget, init, realize, unparent, unrealize } from "./lifecycle.ts";
 
@@ -18,10 +20,6 @@ function pointerIn(frame: number): Pointer {
 function answerError(frame: number, error: unknown): void {
   words[base(frame) + FRAME.result] = 1;
   qemu.script_set_error(frame, cstring(oneLine(error).replaceAll("\0", "")));
-}
-
-function receive(instance: Instance, frame: number): void {
-  synchronous("receive", instance.device.receive?.(bytes.subarray(0, words[base(frame) + FRAME.size]!)));
 }
 
 function act(instance: Instance, frame: number): void {
@@ -46,12 +44,19 @@ function act(instance: Instance, frame: number): void {
       synchronous("postLoad", device.postLoad?.(words[at + FRAME.value]!));
       return;
     case KIND.RECEIVE:
-      receive(instance, frame);
+      synchronous(
+        "receive",
+        receive(instance, words[at + FRAME.offset]!, bytes.subarray(0, words[at + FRAME.size]!)),
+      );
       return;
     case KIND.CHR_EVENT:
-      if (words[at + FRAME.value] === CHR_EVENT.BREAK) {
-        synchronous("receiveBreak", device.receiveBreak?.());
-      }
+      synchronous(
+        "chardevEvent",
+        chardevEvent(instance, words[at + FRAME.offset]!, words[at + FRAME.value]!),
+      );
+      return;
+    case KIND.GPIO:
+      synchronous("gpioChanged", gpioChanged(instance, frame));
       return;
     case KIND.TIMER: {
       const expiry = instance.expiries[words[at + FRAME.offset]!]!;
@@ -85,7 +90,7 @@ function serveDeviceCall(frame: number): void {
     } else if (instance !== undefined) {
       act(instance, frame);
       if (kind !== KIND.UNREALIZE) {
-        updateRoom(instance, kind === KIND.RECEIVE);
+        updateRoom(instance, kind === KIND.RECEIVE, words[at + FRAME.offset]);
       }
     }
   } catch (error) {

@@ -2,8 +2,10 @@ import type { Pointer } from "bun:ffi";
 import type { Bank } from "../device/bank.ts";
 import type { Chardev } from "../device/chardev.ts";
 import type { DeviceClass, QomObject } from "../device/device.ts";
+import type { InputPort } from "../device/gpio.ts";
 import type { HasViews } from "../device/state.ts";
 import type { HasTimers, Timer } from "../device/timer.ts";
+import type { ChardevPort, Receiver } from "./chardevs.ts";
 
 /** Methods of the traits, as the engine looks for them. */
 export interface Traits {
@@ -15,8 +17,10 @@ export interface Traits {
   nmi?(cpu: number): unknown;
   reset?(): unknown;
   readonly room?: number;
-  receive?(bytes: Uint8Array): unknown;
-  receiveBreak?(): unknown;
+  receive?(bytes: Uint8Array, name: string): unknown;
+  receiveBreak?(name: string): unknown;
+  chardevEvent?(name: string, event: string): unknown;
+  gpioChanged?(name: string, line: number, level: boolean): unknown;
   postLoad?(version: number): unknown;
   clockChanged?(name: string): unknown;
 }
@@ -47,8 +51,12 @@ export interface Instance {
   readonly pointer: Pointer;
   readonly cls: DeviceClass;
   readonly device: ScriptedDevice;
-  /** The chardev that it receives from, if it does. */
+  readonly chardevs: readonly ChardevPort[];
+  /** The chardev that it receives from, if it is one, with `room` for it. */
   readonly receiver: Chardev | undefined;
+  /** Those that it receives from otherwise. */
+  readonly receivers: readonly Receiver[] | undefined;
+  readonly inputs: readonly InputPort[];
   readonly slots: readonly number[];
   /** Makes every later use of the device throw. */
   drop(device: ScriptedDevice): void;

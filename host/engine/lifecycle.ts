@@ -1,25 +1,29 @@
 /** How devices come into being, and go. */
 
 import type { Pointer } from "bun:ffi";
-import { type Chardev, Chardev as ChardevHandle } from "../device/chardev.ts";
+import { Chardev } from "../device/chardev.ts";
 import { checkMade, has, propertyName } from "../device/check.ts";
 import { type DeviceClass, make, SELF } from "../device/device.ts";
 import { Dma } from "../device/dma.ts";
 import type { Property } from "../device/fields.ts";
+import { type InputPort, inputPort, outputArrays } from "../device/gpio.ts";
 import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
+import { servedBy } from "../device/receivers.ts";
 import type { DeviceSpec } from "../device/spec.ts";
 import { staleViews, VIEWS, viewsOf } from "../device/state.ts";
 import { makeTimers, TIMERS } from "../device/timer.ts";
 import { borrow, qemu, text } from "../native/library.ts";
 import { updateRoom } from "./access.ts";
+import { type ChardevPort, receiversOf } from "./chardevs.ts";
 import { expiriesOf } from "./expiry.ts";
 import { classes, type Instance, instances, ports, type ScriptedDevice, synchronous } from "./instances.ts";
 
 /** What a device is made of, until it goes. */
 interface Parts {
   readonly own: PropertyDescriptorMap;
-  readonly chardevs: readonly Chardev[];
+  readonly chardevs: readonly ChardevPort[];
+  readonly inputs: readonly InputPort[];
   /** Makes every later use throw; C may then free it all. */
   drop(device: ScriptedDevice | undefined): void;
 }
@@ -53,11 +57,11 @@ function configValue(instance: Pointer, key: string, property: Property): unknow
 }
 
 /** The properties' values, once they cannot change any more; the chardevs among them are there already. */
-function configOf(pointer: Pointer, spec: DeviceSpec, chardevs: readonly Chardev[]): object {
+function configOf(pointer: Pointer, spec: DeviceSpec, chardevs: readonly ChardevPort[]): object {
   let next = 0;
   const values = Object.entries(spec.properties ?? {}).map(([key, property]) => [
     key,
-    property.kind === "chardev" ? chardevs[next++] : configValue(pointer, key, property),
+    property.kind === "chardev" ? chardevs[next++]!.chardev : configValue(pointer, key, property),
   ]);
   return Object.freeze(Object.fromEntries(values));
 }
@@ -76,15 +80,15 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
   const block = borrow(qemu.script_instance_state(pointer) as Pointer, layout.size);
   const self = new Handle(pointer, spec.type);
   const handles = [self];
-  const chardevs: Chardev[] = [];
-  for (const [key, property] of Object.entries(spec.properties ?? {})) {
-    if (property.kind === "chardev") {
-      const chardev = qemu.script_instance_chardev(pointer, chardevs.length) as Pointer;
-      const handle = new Handle(chardev, `${key} of ${spec.type}`);
-      handles.push(handle);
-      chardevs.push(new ChardevHandle(handle));
-    }
-  }
+  const chardevs = servedBy(cls).map((served, index) => {
+    const chardev = qemu.script_instance_chardev(pointer, index) as Pointer;
+    const handle = new Handle(chardev, `${served.key} of ${spec.type}`);
+    handles.push(handle);
+    return { chardev: new Chardev(handle), served };
+  });
+  const inputs = Object.entries(spec.inputs ?? {}).map(([key, array], index) =>
+    inputPort(self, key, array, index),
+  );
   const early = () => {
     throw new TypeError(`${spec.type}: config is not known before realize()`);
   };
@@ -95,6 +99,8 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
     [TIMERS]: { value: makeTimers(layout, self) },
     config: { get: early, enumerable: true, configurable: true },
     irqs: { value: irqLines(self, spec.irqs ?? []) },
+    inputs: { value: Object.freeze(Object.fromEntries(inputs.map(({ key, lines }) => [key, lines]))) },
+    outputs: { value: outputArrays(self, spec.outputs) },
     clocks: { value: clockGetters(self, spec) },
     dma: { value: dma },
   };
@@ -109,7 +115,7 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
     // Views that the script still holds lose their memory.
     block.transfer();
   };
-  return { own, chardevs, drop };
+  return { own, chardevs, inputs, drop };
 }
 
 /** @throws what the constructor throws, or DeclarationError */
@@ -147,7 +153,12 @@ export function realize(id: number, pointer: Pointer): void {
   parts.own["config"] = { value: config, enumerable: true };
   const device = known?.parts ? known.device : makeDevice(cls, parts);
   unrealized.delete(id);
+  for (const input of parts.inputs) {
+    input.look();
+  }
+  let receivers: ReturnType<typeof receiversOf>;
   try {
+    receivers = receiversOf(device, cls.spec.type, parts.chardevs);
     Object.defineProperty(device, "config", parts.own["config"]);
     synchronous("realize", device.realize?.());
   } catch (error) {
@@ -155,10 +166,9 @@ export function realize(id: number, pointer: Pointer): void {
     throw error;
   }
   const slots = banks.map((_, index) => qemu.script_instance_region(pointer, index));
-  const receiver = has(cls, "receive") ? parts.chardevs[0] : undefined;
-  const { drop } = parts;
+  const { drop, chardevs, inputs } = parts;
   const expiries = expiriesOf(cls, device);
-  const fixed = { id, pointer, cls, device, receiver, slots, drop, expiries };
+  const fixed = { id, pointer, cls, device, chardevs, ...receivers, inputs, slots, drop, expiries };
   const instance: Instance = { ...fixed, queue: undefined, active: 0 };
   instances[id] = instance;
   const regions = Object.values(cls.spec.regions ?? {});

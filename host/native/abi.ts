@@ -21,6 +21,7 @@ export const KIND = {
   RECEIVE: 9,
   CHR_EVENT: 10,
   CLOCK: 11,
+  GPIO: 12,
   TIMER: 13,
   INIT: 17,
   UNPARENT: 18,
@@ -83,6 +84,11 @@ export const LOG = { UNIMP: 1 << 10, GUEST_ERROR: 1 << 11 } as const;
 
 /** QEMUChrEvent (include/chardev/char.h). */
 export const CHR_EVENT = { BREAK: 0, OPENED: 1, MUX_IN: 2, MUX_OUT: 3, CLOSED: 4 } as const;
+/** Comes as one of them. */
+export const CHR_WRITABLE = 256;
+
+/** Modem lines (include/chardev/char-serial.h). */
+export const TIOCM = { DTR: 0x002, RTS: 0x004, CTS: 0x020, CAR: 0x040, RI: 0x080, DSR: 0x100 } as const;
 
 /** QEMUClockType (include/qemu/timer.h). */
 export const CLOCK = { REALTIME: 0, VIRTUAL: 1, HOST: 2, VIRTUAL_RT: 3 } as const;

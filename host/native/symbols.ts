@@ -53,6 +53,18 @@ export const SYMBOLS = {
   script_irq_set: { args: ["ptr", "u32", "u32"], returns: "void" },
   /** void script_irq_drive(void *instance, uint32_t levels) */
   script_irq_drive: { args: ["ptr", "u32"], returns: "void" },
+  /** void script_gpio_set(void *instance, uint32_t line, uint32_t level) */
+  script_gpio_set: { args: ["ptr", "u32", "u32"], returns: "void" },
+  /** void script_gpio_drive(void *instance, uint32_t first, uint32_t count, uint32_t levels) */
+  script_gpio_drive: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
+  /** uint32_t script_gpio_level(void *instance, uint32_t input, uint32_t line) */
+  script_gpio_level: { args: ["ptr", "u32", "u32"], returns: "u32" },
+  /** const char *script_gpio_connect(void *instance, uint32_t line, void *object, const char *input, uint32_t input_line) */
+  script_gpio_connect: { args: ["ptr", "u32", "ptr", "cstring", "u32"], returns: "ptr" },
+  /** const char *script_irq_connect(void *instance, uint32_t line, void *object, const char *input, uint32_t input_line) */
+  script_irq_connect: { args: ["ptr", "u32", "ptr", "cstring", "u32"], returns: "ptr" },
+  /** void *script_instance_object(void *instance) */
+  script_instance_object: { args: ["ptr"], returns: "ptr" },
   /** double script_clock_hz(void *instance, uint32_t index) */
   script_clock_hz: { args: ["ptr", "u32"], returns: "f64" },
   /** void script_timer_at(void *instance, uint32_t index, double ns) */
@@ -75,16 +87,30 @@ export const SYMBOLS = {
   script_clock_ns: { args: ["u32"], returns: "f64" },
   /** int64_t script_clock_ns_exact(uint32_t clock) */
   script_clock_ns_exact: { args: ["u32"], returns: "i64" },
-  /** int32_t script_chardev_connected(void *chardev) */
-  script_chardev_connected: { args: ["ptr"], returns: "i32" },
   /** void script_chardev_put(void *chardev, uint32_t byte) */
   script_chardev_put: { args: ["ptr", "u32"], returns: "void" },
-  /** void script_chardev_write(void *chardev, const void *bytes, uint64_t length) */
-  script_chardev_write: { args: ["ptr", "buffer", "buffer_length"], returns: "void" },
+  /** void script_chardev_write_all(void *chardev, const void *bytes, uint64_t length) */
+  script_chardev_write_all: { args: ["ptr", "buffer", "buffer_length"], returns: "void" },
+  /** int32_t script_chardev_write(void *chardev, const void *bytes, uint64_t length) */
+  script_chardev_write: { args: ["ptr", "buffer", "buffer_length"], returns: "i32" },
   /** void script_chardev_accept(void *chardev) */
   script_chardev_accept: { args: ["ptr"], returns: "void" },
+  /** const char *script_chardev_open_id(void *chardev, const char *id) */
+  script_chardev_open_id: { args: ["ptr", "cstring"], returns: "ptr" },
+  /** void script_chardev_close(void *chardev) */
+  script_chardev_close: { args: ["ptr"], returns: "void" },
+  /** int32_t script_chardev_connected(void *chardev) */
+  script_chardev_connected: { args: ["ptr"], returns: "i32" },
+  /** int32_t script_chardev_opened(void *chardev) */
+  script_chardev_opened: { args: ["ptr"], returns: "i32" },
   /** int32_t script_chardev_break(void *chardev, uint32_t on) */
   script_chardev_break: { args: ["ptr", "u32"], returns: "i32" },
+  /** int32_t script_chardev_parameters(void *chardev, uint32_t speed, uint32_t parity, uint32_t data_bits, uint32_t stop_bits) */
+  script_chardev_parameters: { args: ["ptr", "u32", "u32", "u32", "u32"], returns: "i32" },
+  /** int32_t script_chardev_modem(void *chardev) */
+  script_chardev_modem: { args: ["ptr"], returns: "i32" },
+  /** int32_t script_chardev_set_modem(void *chardev, uint32_t lines) */
+  script_chardev_set_modem: { args: ["ptr", "u32"], returns: "i32" },
   /** uint32_t script_dma_read(void *instance, uint32_t low, uint32_t high, void *bytes, uint64_t length) */
   script_dma_read: { args: ["ptr", "u32", "u32", "buffer", "buffer_length"], returns: "u32" },
   /** uint32_t script_dma_write(void *instance, uint32_t low, uint32_t high, const void *bytes, uint64_t length) */

@@ -1,5 +1,5 @@
 /*
- * Character devices of scripted devices
+ * Character devices of scripted devices: input, and output
  *
  * Input is posted: the main loop never waits for a script.  The script keeps
  * the room it has in shared memory, and what is posted but not yet taken counts
@@ -12,7 +12,6 @@
  */
 
 #include "qemu/osdep.h"
-#include "chardev/char-serial.h"
 #include "hw/core/cpu.h"
 #include "qemu/rcu.h"
 #include "qemu/timer.h"
@@ -52,12 +51,15 @@ static void receive(void *opaque, const uint8_t *buf, int size)
     }
 }
 
-static void chr_event(void *opaque, QEMUChrEvent event)
+static void post_event(ScriptChardev *chr, uint32_t event)
 {
-    ScriptChardev *chr = opaque;
-
     script_post(SCRIPT_CHR_EVENT, chr->instance->id, chr->index, event,
                 NULL, 0, NULL, NULL);
+}
+
+static void chr_event(void *opaque, QEMUChrEvent event)
+{
+    post_event(opaque, event);
 }
 
 void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
@@ -72,11 +74,18 @@ void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
     chr->backlog = g_byte_array_new();
 }
 
-void script_chardev_attach(ScriptChardev *chr)
+static void set_handlers(ScriptChardev *chr);
+static void retry_later(ScriptChardev *chr);
+
+/* Nothing is left of what an access wrote: its vCPU goes on */
+static void output_done(ScriptChardev *chr)
 {
-    qemu_chr_fe_set_handlers(chr->be, chr->receives ? can_receive : NULL,
-                             chr->receives ? receive : NULL, chr_event, NULL,
-                             chr, NULL, true);
+    CPUState *cpu;
+
+    chr->instance->backlogged--;
+    CPU_FOREACH(cpu) {
+        qemu_cond_broadcast(cpu->halt_cond);
+    }
 }
 
 static void stop_retrying(ScriptChardev *chr)
@@ -85,14 +94,47 @@ static void stop_retrying(ScriptChardev *chr)
     g_clear_pointer(&chr->retry, timer_free);
 }
 
+/*
+ * chardev-change put another backend in the place of the one before: that one
+ * gets what is left for the other side.
+ */
+static int backend_changed(void *opaque)
+{
+    ScriptChardev *chr = opaque;
+
+    stop_retrying(chr);
+    set_handlers(chr);
+    if (chr->backlog->len || chr->wants_room) {
+        retry_later(chr);
+    }
+    return 0;
+}
+
+static void set_handlers(ScriptChardev *chr)
+{
+    qemu_chr_fe_set_handlers(chr->be, chr->receives ? can_receive : NULL,
+                             chr->receives ? receive : NULL, chr_event,
+                             backend_changed, chr, NULL, true);
+}
+
+void script_chardev_attach(ScriptChardev *chr)
+{
+    if (!chr->attached && qemu_chr_fe_backend_connected(chr->be)) {
+        chr->attached = true;
+        set_handlers(chr);
+    }
+}
+
 void script_chardev_detach(ScriptChardev *chr)
 {
     qemu_chr_fe_set_handlers(chr->be, NULL, NULL, NULL, NULL, NULL, NULL,
                              false);
+    chr->attached = false;
     stop_retrying(chr);
+    chr->wants_room = false;
     if (chr->backlog->len) {
         g_byte_array_set_size(chr->backlog, 0);
-        chr->instance->backlogged--;
+        output_done(chr);
     }
 }
 
@@ -115,12 +157,9 @@ static int write_some(ScriptChardev *chr, const uint8_t *buf, int len)
     return n;
 }
 
-static void retry_later(ScriptChardev *chr);
-
 /* With the BQL held, in the main loop */
 static void write_backlog(ScriptChardev *chr)
 {
-    CPUState *cpu;
     int n = write_some(chr, chr->backlog->data, chr->backlog->len);
 
     if (n > 0) {
@@ -128,11 +167,20 @@ static void write_backlog(ScriptChardev *chr)
     }
     if (chr->backlog->len) {
         retry_later(chr);
-        return;
+    } else {
+        output_done(chr);
     }
-    chr->instance->backlogged--;
-    CPU_FOREACH(cpu) {
-        qemu_cond_broadcast(cpu->halt_cond);
+}
+
+/* The backend may take output again */
+static void write_more(ScriptChardev *chr)
+{
+    if (chr->backlog->len) {
+        write_backlog(chr);
+    }
+    if (chr->wants_room && !chr->backlog->len) {
+        chr->wants_room = false;
+        post_event(chr, SCRIPT_CHR_WRITABLE);
     }
 }
 
@@ -142,17 +190,20 @@ static gboolean backend_writable(void *do_not_use, GIOCondition cond,
     ScriptChardev *chr = opaque;
 
     chr->watch = 0;
-    write_backlog(chr);
+    write_more(chr);
     return G_SOURCE_REMOVE;
 }
 
 static void retry_timer(void *opaque)
 {
-    write_backlog(opaque);
+    write_more(opaque);
 }
 
 static void retry_later(ScriptChardev *chr)
 {
+    if (chr->watch) {
+        return;
+    }
     chr->watch = qemu_chr_fe_add_watch(chr->be, G_IO_OUT | G_IO_HUP,
                                        backend_writable, chr);
     if (chr->watch) {
@@ -201,19 +252,34 @@ void script_chardev_put(void *chardev, uint32_t byte)
     write_or_keep(chardev, &b, 1);
 }
 
-void script_chardev_write(void *chardev, const void *bytes, uint64_t length)
+void script_chardev_write_all(void *chardev, const void *bytes,
+                              uint64_t length)
 {
     if (length) {
         write_or_keep(chardev, bytes, length);
     }
 }
 
-int32_t script_chardev_connected(void *chardev)
+/* Returns: how many bytes the backend took; the script hears of room for more */
+int32_t script_chardev_write(void *chardev, const void *bytes,
+                             uint64_t length)
 {
     ScriptChardev *chr = chardev;
+    int n = 0;
     SCRIPT_API_GUARD();
 
-    return qemu_chr_fe_backend_connected(chr->be);
+    length = MIN(length, INT_MAX);
+    if (!chr->instance->live || !qemu_chr_fe_backend_connected(chr->be)) {
+        return length;
+    }
+    if (!chr->backlog->len) {
+        n = write_some(chr, bytes, length);
+    }
+    if (n < length) {
+        chr->wants_room = true;
+        retry_later(chr);
+    }
+    return n;
 }
 
 int32_t script_chardev_room(void *chardev)
@@ -229,13 +295,4 @@ void script_chardev_accept(void *chardev)
     SCRIPT_API_GUARD();
 
     qemu_chr_fe_accept_input(chr->be);
-}
-
-int32_t script_chardev_break(void *chardev, uint32_t on)
-{
-    ScriptChardev *chr = chardev;
-    int value = on;
-    SCRIPT_API_GUARD();
-
-    return qemu_chr_fe_ioctl(chr->be, CHR_IOCTL_SERIAL_SET_BREAK, &value);
 }

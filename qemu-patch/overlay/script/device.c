@@ -22,6 +22,11 @@ ScriptInstance *script_instance_of(Object *obj)
     return tail->instance;
 }
 
+ScriptInstance *script_instance_by_id(uint32_t id)
+{
+    return id < instances->len ? g_ptr_array_index(instances, id) : NULL;
+}
+
 static const char *frame_verb(uint32_t kind)
 {
     static const char *const verbs[] = {
@@ -33,6 +38,7 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_CLOCK] = "clock update", [SCRIPT_INIT] = "init",
         [SCRIPT_UNPARENT] = "unparent", [SCRIPT_FORGET] = "finalize",
         [SCRIPT_NMI] = "nmi", [SCRIPT_TIMER] = "timer",
+        [SCRIPT_GPIO] = "GPIO input",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";
@@ -185,6 +191,7 @@ void script_instance_init(Object *obj)
     }
     if (instance->dev) {
         init_clock_inputs(instance);
+        script_gpio_init(instance);
     }
     init_chardevs(instance);
     script_timers_init(instance);
@@ -229,6 +236,7 @@ void script_instance_finalize(Object *obj)
     script_timers_stop(instance);
     g_free(instance->clocks);
     g_free(instance->irqs);
+    script_gpio_free(instance);
     /* The slots of its regions stay taken, and empty */
     for (i = 0; i < QAPI_LIST_LENGTH(instance->type->decl->regions); i++) {
         script_region_forget(&instance->regions[i]);
@@ -259,6 +267,7 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
     if (!call(instance, SCRIPT_REALIZE, 0, errp)) {
         instance->live = false;
         script_timers_stop(instance);
+        script_gpio_disconnect(instance);
         return;
     }
     instance->known = true;
@@ -277,6 +286,7 @@ static void put_to_rest(ScriptInstance *instance)
     call(instance, SCRIPT_UNREALIZE, 0, NULL);
     instance->live = false;
     script_timers_stop(instance);
+    script_gpio_disconnect(instance);
 }
 
 void script_device_realize(DeviceState *dev, Error **errp)

@@ -62,9 +62,11 @@ typedef struct ScriptChardev {
     ScriptInstance *instance;
     uint32_t index;              /* among the properties */
     bool receives;
+    bool attached;
     uint32_t room;               /* index into ScriptShared.rooms */
     uint32_t queued;             /* bytes posted and not taken */
     GByteArray *backlog;         /* bytes that the backend did not take yet */
+    bool wants_room;             /* the script could not write all it had */
     guint watch;
     QEMUTimer *retry;
 } ScriptChardev;
@@ -89,6 +91,13 @@ typedef struct ScriptTimerPort {
     bool serving;                /* QEMU's loop over timers waits for it */
 } ScriptTimerPort;
 
+/* An array of GPIO inputs */
+typedef struct ScriptInputPort {
+    int first;                   /* number of its first line to QEMU */
+    bool *levels;
+    bool oscillated;             /* and the user was told */
+} ScriptInputPort;
+
 /*
  * Outlives its object if the script knows it: the engine's thread frees it,
  * when the script can no longer reach it.
@@ -109,6 +118,9 @@ struct ScriptInstance {
     ScriptClockPort *clocks;
     ScriptTimerPort *timers;
     uint32_t n_timers;
+    ScriptInputPort *inputs;     /* arrays of GPIO inputs */
+    qemu_irq *outputs;           /* the lines of all arrays of outputs */
+    GSList *wired;               /* objects that the script connected it to */
     ScriptChardev *chardevs;     /* as many as chardev properties */
     uint32_t n_chardevs;
     uint32_t backlogged;         /* how many of them have a backlog */
@@ -123,6 +135,9 @@ struct ScriptInstance {
 ScriptTypeData *script_type_of(const char *name);
 
 ScriptInstance *script_instance_of(Object *obj);
+
+/* Returns: %NULL when it is gone; ids are not used twice */
+ScriptInstance *script_instance_by_id(uint32_t id);
 
 /* property.c; the first returns the size of an object of the type */
 size_t script_make_properties(ScriptTypeData *type);
@@ -157,6 +172,11 @@ void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
                         uint32_t index, const ScriptRegion *decl);
 void script_region_forget(ScriptRegionPort *port);
 ScriptRegionPort *script_region_by_slot(uint32_t slot);
+
+/* gpio.c */
+void script_gpio_init(ScriptInstance *instance);
+void script_gpio_disconnect(ScriptInstance *instance);
+void script_gpio_free(ScriptInstance *instance);
 
 /* chardev.c */
 void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,

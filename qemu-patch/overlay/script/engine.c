@@ -510,18 +510,15 @@ bool script_call(uint32_t kind, uint32_t target, uint32_t value, void *pointer,
     return script_frame_put(frame, text, errp);
 }
 
-void script_post(uint32_t kind, uint32_t target, uint32_t offset,
-                 uint32_t value, const void *data, uint32_t length,
-                 void (*taken)(void *opaque, uint32_t length), void *opaque)
+void script_post_frame(const ScriptFrame *frame, const void *data,
+                       void (*taken)(void *opaque, uint32_t length),
+                       void *opaque)
 {
+    uint32_t length = frame->size;
     ScriptPost *post = g_malloc0(sizeof(*post) + length);
 
     g_assert(bql_locked() && length <= SCRIPT_MAX_BYTES);
-    post->frame.kind = kind;
-    post->frame.target = target;
-    post->frame.offset = offset;
-    post->frame.value = value;
-    post->frame.size = length;
+    post->frame = *frame;
     post->taken = taken;
     post->opaque = opaque;
     if (length) {
@@ -530,6 +527,28 @@ void script_post(uint32_t kind, uint32_t target, uint32_t offset,
     QSIMPLEQ_INSERT_TAIL(&posted, post, next);
     qatomic_inc(&script_state.posts);
     ask_for_engine();
+}
+
+void script_post(uint32_t kind, uint32_t target, uint32_t offset,
+                 uint32_t value, const void *data, uint32_t length,
+                 void (*taken)(void *opaque, uint32_t length), void *opaque)
+{
+    const ScriptFrame frame = {
+        .kind = kind,
+        .target = target,
+        .offset = offset,
+        .value = value,
+        .size = length,
+    };
+
+    script_post_frame(&frame, data, taken, opaque);
+}
+
+const ScriptFrame *script_served_post(void)
+{
+    const ScriptFrame *frame = &script_state.frames[SCRIPT_POST_FRAME];
+
+    return script_thread && served == frame ? frame : NULL;
 }
 
 /* --- serving calls ------------------------------------------------------ */

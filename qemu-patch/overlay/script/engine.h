@@ -94,6 +94,23 @@ void script_post(uint32_t kind, uint32_t target, uint32_t offset,
                  uint32_t value, const void *data, uint32_t length,
                  void (*taken)(void *opaque, uint32_t length), void *opaque);
 
+/**
+ * script_post_frame:
+ *
+ * The same for calls that say more; @data has as many bytes as the frame's
+ * size says.
+ */
+void script_post_frame(const ScriptFrame *frame, const void *data,
+                       void (*taken)(void *opaque, uint32_t length),
+                       void *opaque);
+
+/**
+ * script_served_post:
+ *
+ * Returns: the posted call that the caller's script serves, or %NULL.
+ */
+const ScriptFrame *script_served_post(void);
+
 extern ScriptFiber script_fiber;
 extern int script_run_reason;
 

@@ -63,7 +63,7 @@ describe("the functions of api.h", () => {
 /** Groups of constants that are `SCRIPT_` and this, in the header; all else is told apart below. */
 const GROUPS = { RUN: "RUN_", KIND: "", STATUS: "" } as const;
 const LAYOUT = ["SHARED", "FRAME", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
-const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK"];
+const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK", "TIOCM"];
 
 test("every constant of api.h is a number that this test can read", () => {
   const names = [...header.matchAll(/^#define (SCRIPT_\w+)[ \t]+\S/gm)].map(([, name]) => name!);
@@ -142,6 +142,7 @@ describe.skipIf(source === undefined)("constants of QEMU's", () => {
   test.each([
     ["MEMTX", "exec/memattrs.h", abi.MEMTX],
     ["LOG", "qemu/log.h", abi.LOG],
+    ["CHR_TIOCM", "chardev/char-serial.h", abi.TIOCM],
   ])("%s", (prefix, path, constants) => {
     const theirs = defines(qemu(path));
     for (const [key, value] of Object.entries(constants)) {

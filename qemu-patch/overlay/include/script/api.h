@@ -32,13 +32,17 @@
 #define SCRIPT_PRE_SAVE 7
 #define SCRIPT_POST_LOAD 8     /* value: version */
 #define SCRIPT_RECEIVE 9       /* size bytes in the byte buffer */
-#define SCRIPT_CHR_EVENT 10    /* value: QEMUChrEvent */
+#define SCRIPT_CHR_EVENT 10    /* value: QEMUChrEvent, or the one below */
 #define SCRIPT_CLOCK 11        /* offset: which clock input */
+#define SCRIPT_GPIO 12         /* offset: inputs; value: line; high: level */
 #define SCRIPT_TIMER 13        /* offset: which timer */
 #define SCRIPT_INIT 17         /* pointer: the instance */
 #define SCRIPT_UNPARENT 18
 #define SCRIPT_FORGET 19       /* its object is gone */
 #define SCRIPT_NMI 31          /* value: the CPU's index */
+
+/* The backend may take output that it did not take before */
+#define SCRIPT_CHR_WRITABLE 256
 
 /* A frame's status */
 #define SCRIPT_FREE 0
@@ -127,6 +131,20 @@ void script_instance_free(uint32_t id);
 void script_irq_set(void *instance, uint32_t line, uint32_t level);
 void script_irq_drive(void *instance, uint32_t levels);
 
+/*
+ * GPIO: outputs are numbered across the arrays.  Connecting returns the error
+ * message or NULL; the name of unnamed inputs is NULL.
+ */
+void script_gpio_set(void *instance, uint32_t line, uint32_t level);
+void script_gpio_drive(void *instance, uint32_t first, uint32_t count,
+                       uint32_t levels);
+uint32_t script_gpio_level(void *instance, uint32_t input, uint32_t line);
+const char *script_gpio_connect(void *instance, uint32_t line, void *object,
+                                const char *input, uint32_t input_line);
+const char *script_irq_connect(void *instance, uint32_t line, void *object,
+                               const char *input, uint32_t input_line);
+void *script_instance_object(void *instance);
+
 /* Clocks */
 double script_clock_hz(void *instance, uint32_t index);
 
@@ -146,11 +164,25 @@ double script_clock_ns(uint32_t clock);
 int64_t script_clock_ns_exact(uint32_t clock);
 
 /* Character devices */
-int32_t script_chardev_connected(void *chardev);
 void script_chardev_put(void *chardev, uint32_t byte);
-void script_chardev_write(void *chardev, const void *bytes, uint64_t length);
+void script_chardev_write_all(void *chardev, const void *bytes,
+                              uint64_t length);
+int32_t script_chardev_write(void *chardev, const void *bytes, uint64_t length);
 void script_chardev_accept(void *chardev);
+
+/* The backend: attaching returns the error message or NULL */
+const char *script_chardev_open_id(void *chardev, const char *id);
+void script_chardev_close(void *chardev);
+int32_t script_chardev_connected(void *chardev);
+int32_t script_chardev_opened(void *chardev);
+
+/* The line; 0 for success, modem lines or -1 */
 int32_t script_chardev_break(void *chardev, uint32_t on);
+int32_t script_chardev_parameters(void *chardev, uint32_t speed,
+                                  uint32_t parity, uint32_t data_bits,
+                                  uint32_t stop_bits);
+int32_t script_chardev_modem(void *chardev);
+int32_t script_chardev_set_modem(void *chardev, uint32_t lines);
 
 /* Guest memory, as the device sees it: MemTxResult */
 uint32_t script_dma_read(void *instance, uint32_t low, uint32_t high,
