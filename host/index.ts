@@ -38,7 +38,7 @@ export {
   u64,
   unused,
 } from "./device/fields.ts";
-export type { GpioInput, InputLines, OutputLines } from "./device/gpio.ts";
+export { GpioInput, type InputLines, type OutputLines } from "./device/gpio.ts";
 export type { IrqLine, IrqLines } from "./device/irq.ts";
 export { type InputOptions, type Lines, type LinesOptions, lines } from "./device/lines.ts";
 export { guestError, unimplemented } from "./device/log.ts";

@@ -35,13 +35,17 @@ const PARITY = { none: "N", odd: "O", even: "E" } as const;
 
 /** Lines beside data; true is asserted. */
 export interface ModemLines {
-  /** Outputs of the device. */
+  /** Data terminal ready: an output of the device. */
   readonly dtr: boolean;
+  /** Request to send: an output. */
   readonly rts: boolean;
-  /** Its inputs. */
+  /** Clear to send: an input. */
   readonly cts: boolean;
+  /** Data carrier detect: an input. */
   readonly dcd: boolean;
+  /** Ring indicator: an input. */
   readonly ri: boolean;
+  /** Data set ready: an input. */
   readonly dsr: boolean;
 }
 
@@ -126,7 +130,7 @@ export class Chardev {
     return qemu.script_chardev_break(this.#handle.pointer, on ? 1 : 0) === 0;
   }
 
-  /** @returns whether the backend has such a thing */
+  /** Sets speed and framing. @returns whether the backend has such a thing */
   setParameters({ speed, parity = "none", dataBits = 8, stopBits = 1 }: LineParameters): boolean {
     const letter = PARITY[parity].charCodeAt(0);
     const { pointer } = this.#handle;
@@ -156,7 +160,7 @@ export class Chardev {
     return qemu.script_chardev_set_modem(this.#handle.pointer, lines) === 0;
   }
 
-  /** For the host: asks the device how many bytes it can take. */
+  /** @internal Asks the device how many bytes it can take. */
   roomFrom(roomNow: () => number): void {
     this.#roomNow = roomNow;
   }

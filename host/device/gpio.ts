@@ -9,16 +9,29 @@ import { type Lines, lineName } from "./lines.ts";
  * An input of a device: what a line can be connected to. Comes from `this.inputs.NAME.input(i)` and from `input()` of
  * other devices' handles.
  */
-export interface GpioInput {
+export class GpioInput {
   /** Name of the array; `undefined` for unnamed lines. */
   readonly name: string | undefined;
+  /** Place in the array. */
   readonly line: number;
-  /** For the host. @throws StaleError when the device is gone. */
-  object(): Pointer;
+  readonly #object: () => Pointer;
+
+  /** @internal `object` throws StaleError when the device is gone. */
+  constructor(name: string | undefined, line: number, object: () => Pointer) {
+    this.name = name;
+    this.line = line;
+    this.#object = object;
+  }
+
+  /** @internal The device as QEMU's object. */
+  get object(): Pointer {
+    return this.#object();
+  }
 }
 
 /** An array of GPIO inputs. */
 export interface InputLines {
+  /** How many lines there are. */
   readonly count: number;
   /**
    * The level that the device was told last; low before anybody drove the line. It does not migrate: a device keeps in
@@ -39,10 +52,13 @@ export interface InputLines {
 
 /** An array of GPIO outputs. */
 export interface OutputLines {
+  /** How many lines there are. */
   readonly count: number;
-  /** @throws RangeError for a line that is not there; StaleError when the device is gone. So do those below. */
+  /** True is high. @throws RangeError for a line that is not there; StaleError when the device is gone. So do all. */
   set(line: number, level: boolean): void;
+  /** Sets the line high. */
   raise(line: number): void;
+  /** Sets the line low. */
   lower(line: number): void;
   /** Raised and lowered at once. */
   pulse(line: number): void;
@@ -123,7 +139,7 @@ class Levels {
   }
 }
 
-/** An array of inputs, and how the host tells it of a level. */
+/** @internal An array of inputs, and how the host tells it of a level. */
 export interface InputPort {
   readonly key: string;
   readonly lines: InputLines;
@@ -132,6 +148,7 @@ export interface InputPort {
   take(line: number, level: boolean): void;
 }
 
+/** @internal */
 export function inputPort(handle: Handle, key: string, array: Lines, index: number): InputPort {
   const levels = new Levels(handle, array.count);
   const look = () => {
@@ -152,13 +169,14 @@ export function inputPort(handle: Handle, key: string, array: Lines, index: numb
     },
     input(line) {
       levels.at(line);
-      return { name, line, object: () => qemu.script_instance_object(handle.pointer) as Pointer };
+      return new GpioInput(name, line, () => qemu.script_instance_object(handle.pointer) as Pointer);
     },
   };
   return { key, lines: Object.freeze(lines), look, take: (line, level) => levels.set(line, level) };
 }
 
-type Connect = (
+/** @internal */
+export type Connect = (
   instance: Pointer,
   line: number,
   object: Pointer,
@@ -166,17 +184,17 @@ type Connect = (
   inputLine: number,
 ) => unknown;
 
-/** @throws Error that says what is wrong with the target */
+/** @internal @throws Error that says what is wrong with the target */
 export function connectTo(connect: Connect, instance: Pointer, line: number, target: GpioInput): void {
-  const { name } = target;
+  const { name, object } = target;
   const input = name === undefined ? null : cstring(name);
-  const message = connect(instance, line, target.object(), input, target.line) as Pointer | null;
+  const message = connect(instance, line, object, input, target.line) as Pointer | null;
   if (message) {
     throw new Error(text(message));
   }
 }
 
-/** @param first place of its first line among all outputs of the device */
+/** @internal @param first place of its first line among all outputs of the device */
 export function outputLines(handle: Handle, { count }: Lines, first: number): OutputLines {
   const levels = new Levels(handle, count);
   const { script_gpio_set, script_gpio_drive } = qemu;
@@ -217,7 +235,7 @@ export function outputLines(handle: Handle, { count }: Lines, first: number): Ou
   return Object.freeze(lines);
 }
 
-/** All arrays of outputs, by their keys. */
+/** @internal All arrays of outputs, by their keys. */
 export function outputArrays(handle: Handle, arrays: Readonly<Record<string, Lines>> = {}): object {
   let first = 0;
   const entries = Object.entries(arrays).map(([key, array]) => {

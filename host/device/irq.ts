@@ -1,6 +1,6 @@
 import type { Pointer } from "bun:ffi";
 import { qemu } from "../native/library.ts";
-import { connectTo, type GpioInput } from "./gpio.ts";
+import { type Connect, connectTo, type GpioInput } from "./gpio.ts";
 import type { Handle } from "./handle.ts";
 
 /** An outgoing interrupt line. */
@@ -60,7 +60,7 @@ function line(instance: Handle, index: number, levels: Levels): IrqLine {
       return instance.pointer !== undefined && (levels.bits & bit) !== 0;
     },
     connect(target) {
-      connectTo(script_irq_connect as Parameters<typeof connectTo>[0], instance.pointer, index, target);
+      connectTo(script_irq_connect as Connect, instance.pointer, index, target);
       if (levels.bits & bit) {
         raise();
       }

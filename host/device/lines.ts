@@ -5,13 +5,19 @@ import type { DeviceClass } from "./device.ts";
 
 /** An array of GPIO lines, made by {@link lines}. */
 export interface Lines {
+  /** Tells it from other declarations. */
   readonly is: "lines";
+  /** How many lines. */
   readonly count: number;
+  /** See {@link LinesOptions}. */
   readonly name: string | undefined;
+  /** See {@link LinesOptions}. */
   readonly anonymous: boolean;
+  /** See {@link InputOptions}. */
   readonly changed: string | undefined;
 }
 
+/** What may be said of an array of lines. */
 export interface LinesOptions {
   /** As boards name it; the key if absent. */
   readonly name?: string;
@@ -19,6 +25,7 @@ export interface LinesOptions {
   readonly anonymous?: boolean;
 }
 
+/** What may be said of an array of inputs. */
 export interface InputOptions extends LinesOptions {
   /**
    * Method of the class, `(line: number, level: boolean) => void`, that is called instead of `gpioChanged()`. The

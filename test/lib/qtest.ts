@@ -51,14 +51,24 @@ export class Qtest {
     return Number((await this.ask(ns === undefined ? "clock_step" : `clock_step ${ns}`))[0]);
   }
 
-  /** Follows the outgoing lines of a device; of a sysbus device, those to the interrupt controller. */
+  /**
+   * Follows the outgoing lines of a device; of a sysbus device, those to the interrupt controller. Of one device only:
+   * QEMU does nothing when it is asked for other lines of the same device.
+   *
+   * @param name of the lines; "" for unnamed ones
+   */
   async interceptOut(path: string, name = "sysbus-irq"): Promise<void> {
-    await this.ask(`irq_intercept_out ${path} ${name}`);
+    await this.ask(`irq_intercept_out ${path} ${name}`.trimEnd());
   }
 
   /** Follows the incoming lines of a device. */
   async interceptIn(path: string): Promise<void> {
     await this.ask(`irq_intercept_in ${path}`);
+  }
+
+  /** Drives an incoming line of a device, wherever it leads; `name` undefined for unnamed ones. */
+  async setIrqIn(path: string, name: string | undefined, line: number, level: number): Promise<void> {
+    await this.ask(`set_irq_in ${path} ${name ?? "unnamed-gpio-in"} ${line} ${level}`);
   }
 
   /** Level of a followed line, as of the last answer. */

@@ -10,6 +10,7 @@ import {
   i16,
   i32,
   i64,
+  lines,
   SysBusDevice,
   size,
   string,
@@ -48,6 +49,8 @@ class Full extends SysBusDevice.with({
     line: chardev({ description: "a line" }),
   },
   irqs: ["a", "b", "c"],
+  inputs: { pins: lines(8), bare: lines(2, { anonymous: true }), key: lines(1, { name: "other-name" }) },
+  outputs: { bare: lines(3, { anonymous: true }), leds: lines(32) },
   clocks: ["clk", "apb"],
   regions: {
     regs: { name: "named", size: 0x1000 },
@@ -143,6 +146,8 @@ describe("the description", () => {
       properties: [],
       "inherited-properties": 0,
       irqs: 0,
+      inputs: [],
+      outputs: [],
       clocks: [],
       regions: [],
       state: { name: "least", version: 1, "minimum-version": 1, size: 8, fields: [] },
@@ -218,6 +223,13 @@ describe("properties", () => {
     expect<unknown>(described(Deaf)["properties"]).toEqual([
       { name: "line", type: "chardev", receives: false },
     ]);
+  });
+});
+
+test("GPIO lines have their name, their key, or none", () => {
+  expect(described(Full)).toMatchObject({
+    inputs: [{ name: "pins", count: 8 }, { count: 2 }, { name: "other-name", count: 1 }],
+    outputs: [{ count: 3 }, { name: "leds", count: 32 }],
   });
 });
 

@@ -113,7 +113,6 @@ describe("with options, the same words are properties", () => {
     ["int64", i64({})],
     ["size", size()],
     ["string", string()],
-    ["chardev", chardev()],
   ])("%s", (kind, property) => {
     expect({ ...property }).toEqual({
       is: "property",
@@ -122,6 +121,19 @@ describe("with options, the same words are properties", () => {
       default: undefined,
       description: undefined,
     } as typeof property);
+  });
+
+  test("chardev, with what serves it", () => {
+    const { handlers, ...property } = chardev({ description: "d", receive: "rx", room: "rxRoom" });
+    expect(property).toEqual({
+      is: "property",
+      kind: "chardev",
+      name: undefined,
+      default: undefined,
+      description: "d",
+    });
+    expect(handlers).toEqual({ receive: "rx", room: "rxRoom" });
+    expect(chardev().handlers).toEqual({});
   });
 
   test("name, default and description are kept", () => {
