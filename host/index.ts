@@ -2,14 +2,6 @@
 export { type Mode, type Register, registers } from "./device/bank.ts";
 export type { CParent } from "./device/c-parent.ts";
 export {
-  type DeclaredClass,
-  Device,
-  type DeviceClass,
-  PCIDevice,
-  QomObject,
-  SysBusDevice,
-} from "./device/device.ts";
-export {
   Chardev,
   type ChardevEvent,
   type ChardevHandlers,
@@ -17,6 +9,14 @@ export {
   type LineParameters,
   type ModemLines,
 } from "./device/chardev.ts";
+export {
+  type DeclaredClass,
+  Device,
+  type DeviceClass,
+  PCIDevice,
+  QomObject,
+  SysBusDevice,
+} from "./device/device.ts";
 export { type Address, Dma, type DmaResult, type DmaWindow } from "./device/dma.ts";
 export { DeclarationError, StaleError } from "./device/errors.ts";
 export {
