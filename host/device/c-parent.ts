@@ -6,8 +6,13 @@ import { type HasSelf, SELF } from "./device.ts";
 
 /** What a device inherits from a parent type of QEMU's; override a method, and reach the parent's by `super`. */
 export interface CParent {
-  /** @throws Error with QEMU's message if the parent refuses */
+  /**
+   * The parent's: with it, the parent's regions and lines are there.
+   *
+   * @throws Error with QEMU's message if the parent refuses
+   */
   realize(): void;
+  /** The parent's. */
   unrealize(): void;
 }
 

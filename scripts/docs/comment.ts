@@ -29,7 +29,7 @@ function parse(body: string): Comment {
   const [text = "", ...tags] = lines
     .join("\n")
     .trim()
-    .split(/^@(?=\w)/m);
+    .split(/(?:^|(?<=[.!?] ))@(?=[a-z]+(?:\s|$))/m);
   return {
     text: text.trim(),
     tags: tags.map((tag) => {

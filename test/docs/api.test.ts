@@ -61,6 +61,11 @@ describe("a docstring", () => {
     ]);
   });
 
+  test("may have a tag at the end of a line", () => {
+    expect(said("/** Tries. @returns whether it did */")).toEqual(["Tries.", "Returns whether it did"]);
+    expect(said("/** Mail to a@b and @all. */")).toEqual(["Mail to a@b and @all."]);
+  });
+
   test("links what has a place", () => {
     expect(said("/** {@link Known} and {@link other} */")).toEqual(["[`Known`](known.md) and `other`"]);
   });
