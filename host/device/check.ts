@@ -18,6 +18,9 @@ const METHODS = [
   "finalize",
   "nmi",
   "reset",
+  "resetEnter",
+  "resetHold",
+  "resetExit",
   "receive",
   "receiveBreak",
   "postLoad",
@@ -95,6 +98,12 @@ function checkTimers(cls: DeviceClass, fail: Fail): void {
     if (!has(cls, method)) {
       fail(`timer ${name}: ${cls.name} has no method ${method}()`);
     }
+  }
+}
+
+function checkReset(cls: DeviceClass, fail: Fail): void {
+  if (has(cls, "reset") && has(cls, "resetHold")) {
+    fail(`${cls.name} has both reset() and resetHold(), which are two names of one phase`);
   }
 }
 
@@ -180,6 +189,7 @@ export function checkDeclaration(cls: DeviceClass): void {
   checkKind(cls, fail);
   checkState(cls, fail);
   checkTimers(cls, fail);
+  checkReset(cls, fail);
   checkProperties(cls, fail);
   checkChardevs(cls, fail);
   checkIrqs(spec.irqs ?? [], fail);

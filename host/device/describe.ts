@@ -83,9 +83,20 @@ function describeDeviceTree(tree: DeviceTreeSpec, cls: DeviceClass) {
   };
 }
 
-/** Has the class fields with reset values, or a reset method? */
-function resets(cls: DeviceClass): boolean {
-  return has(cls, "reset") || cls.layout.slots.some(({ field }) => field.reset !== undefined);
+/**
+ * The phases of a reset that have to enter the script: all in one for a class without methods for phases. The reset
+ * values of fields come with the first.
+ */
+function resetPhases(cls: DeviceClass): string[] {
+  const values = cls.layout.slots.some(({ field }) => field.reset !== undefined);
+  if (!["resetEnter", "resetHold", "resetExit"].some((name) => has(cls, name))) {
+    return values || has(cls, "reset") ? ["all"] : [];
+  }
+  return [
+    ...(values || has(cls, "resetEnter") ? ["enter"] : []),
+    ...(has(cls, "resetHold") || has(cls, "reset") ? ["hold"] : []),
+    ...(has(cls, "resetExit") ? ["exit"] : []),
+  ];
 }
 
 /** The class whose QOM type is the parent of this one's, if a script declared it. */
@@ -126,7 +137,7 @@ export function describe(cls: DeviceClass): string {
     regions: Object.entries(spec.regions ?? {}).map(([key, region]) => describeRegion(key, region)),
     state: describeState(cls),
     timers: timerSlots(cls.layout).map(describeTimer),
-    reset: resets(cls),
+    reset: resetPhases(cls),
     ...(spec.deviceTree ? { "device-tree": describeDeviceTree(spec.deviceTree, cls) } : {}),
   });
 }

@@ -36,9 +36,34 @@ export interface Unrealizable {
   unrealize(): void;
 }
 
-/** Has more to do at a reset than to take on the reset values of its fields, which the host does before. */
+/**
+ * Has more to do at a reset than to take on the reset values of its fields, which the host does before. The simple form:
+ * all happens in the hold phase, in which lines may be driven.
+ */
 export interface Resettable {
   reset(): void;
+}
+
+/** Why a reset: the machine's, or a bus's; a snapshot is about to be loaded; the machine wakes up; two of s390's CPUs. */
+export type ResetType = "cold" | "snapshot-load" | "wakeup" | "s390-cpu-initial" | "s390-cpu-normal";
+
+/**
+ * Takes on its reset values, which the host does before, and does what else concerns nobody but itself: it must not drive
+ * lines or access memory. All devices of a reset have entered it before the first of them is held in it. Like each phase,
+ * it comes after that of a parent type of QEMU's.
+ */
+export interface ResetEnter {
+  resetEnter(type: ResetType): void;
+}
+
+/** Acts on others, now that all are in reset: drives its lines to their inactive levels. */
+export interface ResetHold {
+  resetHold(type: ResetType): void;
+}
+
+/** Leaves the reset: starts what runs by itself. */
+export interface ResetExit {
+  resetExit(type: ResetType): void;
 }
 
 /**

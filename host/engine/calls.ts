@@ -1,7 +1,6 @@
 /** Calls that are no guest access: a device's life, its input, loading scripts. */
 
 import type { Pointer } from "bun:ffi";
-import { resetFields, VIEWS } from "../device/state.ts";
 import { FRAME, KIND, LOAD_EXIT, STATUS } from "../native/abi.ts";
 import { bytes, cstring, doubles, qemu, text, words } from "../native/library.ts";
 import { load } from "../script/loader.ts";
@@ -12,6 +11,7 @@ import { expire } from "./expiry.ts";
 import { gpioChanged } from "./gpio.ts";
 import { type Instance, instances, synchronous } from "./instances.ts";
 import { forget, init, realize, unparent, unrealize } from "./lifecycle.ts";
+import { reset } from "./reset.ts";
 
 function pointerIn(frame: number): Pointer {
   return doubles[(base(frame) + FRAME.pointer) / 2] as Pointer;
@@ -33,8 +33,10 @@ function act(instance: Instance, frame: number): void {
       synchronous("nmi", device.nmi?.(words[at + FRAME.value]!));
       return;
     case KIND.RESET:
-      resetFields(device[VIEWS], cls.layout);
-      synchronous("reset", device.reset?.());
+    case KIND.RESET_ENTER:
+    case KIND.RESET_HOLD:
+    case KIND.RESET_EXIT:
+      reset(instance, words[at + FRAME.kind]!, words[at + FRAME.value]!);
       return;
     case KIND.PRE_SAVE:
       qemu.script_instance_snapshot(instance.pointer);

@@ -5,6 +5,7 @@ import type { DeviceClass, QomObject } from "../device/device.ts";
 import type { InputPort } from "../device/gpio.ts";
 import type { HasViews } from "../device/state.ts";
 import type { HasTimers, Timer } from "../device/timer.ts";
+import type { ResetType } from "../device/traits.ts";
 import type { ChardevPort, Receiver } from "./chardevs.ts";
 
 /** Methods of the traits, as the engine looks for them. */
@@ -16,6 +17,9 @@ export interface Traits {
   finalize?(): unknown;
   nmi?(cpu: number): unknown;
   reset?(): unknown;
+  resetEnter?(type: ResetType): unknown;
+  resetHold?(type: ResetType): unknown;
+  resetExit?(type: ResetType): unknown;
   readonly room?: number;
   receive?(bytes: Uint8Array, name: string): unknown;
   receiveBreak?(name: string): unknown;

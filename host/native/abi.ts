@@ -23,6 +23,9 @@ export const KIND = {
   CLOCK: 11,
   GPIO: 12,
   TIMER: 13,
+  RESET_ENTER: 14,
+  RESET_HOLD: 15,
+  RESET_EXIT: 16,
   INIT: 17,
   UNPARENT: 18,
   FORGET: 19,
@@ -89,6 +92,15 @@ export const CHR_WRITABLE = 256;
 
 /** Modem lines (include/chardev/char-serial.h). */
 export const TIOCM = { DTR: 0x002, RTS: 0x004, CTS: 0x020, CAR: 0x040, RI: 0x080, DSR: 0x100 } as const;
+
+/** ResetType (include/hw/resettable.h). */
+export const RESET_TYPE = {
+  COLD: 0,
+  SNAPSHOT_LOAD: 1,
+  WAKEUP: 2,
+  S390_CPU_INITIAL: 3,
+  S390_CPU_NORMAL: 4,
+} as const;
 
 /** QEMUClockType (include/qemu/timer.h). */
 export const CLOCK = { REALTIME: 0, VIRTUAL: 1, HOST: 2, VIRTUAL_RT: 3 } as const;

@@ -1,10 +1,15 @@
-/** What timers mean to the type checker. Checked by tsc, never run; types.test.ts sees to that. */
+/** What timers and resets mean to the type checker. Checked by tsc, never run; types.test.ts sees to that. */
 
 import { expectTypeOf } from "bun:test";
 import {
   type ClockReading,
   clock,
   PeriodicTimer,
+  type ResetEnter,
+  type ResetExit,
+  type ResetHold,
+  type ResetType,
+  type Resettable,
   SysBusDevice,
   Timer,
   type TimerListener,
@@ -95,3 +100,26 @@ SysBusDevice.with({ type: "x", state: { timerExpired: timer() } });
 new Timer();
 // @ts-expect-error the same
 new PeriodicTimer();
+
+// --- resets ----------------------------------------------------------------------------------------------------------
+
+export class Phased extends Timed implements ResetEnter, ResetHold, ResetExit {
+  resetEnter(type: ResetType) {
+    expectTypeOf(type).toEqualTypeOf<
+      "cold" | "snapshot-load" | "wakeup" | "s390-cpu-initial" | "s390-cpu-normal"
+    >();
+    // @ts-expect-error no such reset
+    type === "warm";
+  }
+  // The type need not be taken.
+  resetHold() {}
+  // @ts-expect-error a type of reset, not QEMU's number
+  resetExit(_type: number) {}
+}
+
+// @ts-expect-error no reset()
+export class Unresettable extends Timed implements Resettable {}
+// @ts-expect-error no resetEnter()
+export class Unphased extends Timed implements ResetEnter {}
+// @ts-expect-error a method of the traits
+SysBusDevice.with({ type: "x", state: { resetHold: u32 } });

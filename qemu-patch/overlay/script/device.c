@@ -39,6 +39,8 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_UNPARENT] = "unparent", [SCRIPT_FORGET] = "finalize",
         [SCRIPT_NMI] = "nmi", [SCRIPT_TIMER] = "timer",
         [SCRIPT_GPIO] = "GPIO input",
+        [SCRIPT_RESET_ENTER] = "resetEnter", [SCRIPT_RESET_HOLD] = "resetHold",
+        [SCRIPT_RESET_EXIT] = "resetExit",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";
@@ -374,15 +376,6 @@ int32_t script_instance_super(void *opaque, uint32_t kind)
 const char *script_instance_super_error(void)
 {
     return super_error ? error_get_pretty(super_error) : NULL;
-}
-
-void script_device_reset(DeviceState *dev)
-{
-    ScriptInstance *instance = script_instance_of(OBJECT(dev));
-
-    if (instance->live) {
-        call(instance, SCRIPT_RESET, 0, NULL);
-    }
 }
 
 /*

@@ -38,6 +38,7 @@ struct ScriptTypeData {
     void (*c_pci_realize)(PCIDevice *dev, Error **errp);
     void (*c_pci_exit)(PCIDevice *dev);
     void (*c_unparent)(Object *obj);
+    ResettablePhases c_phases;
 };
 
 /*
@@ -155,7 +156,6 @@ void script_instance_nmi(NMIState *nmi, int cpu_index, Error **errp);
 void script_object_complete(UserCreatable *uc, Error **errp);
 void script_device_realize(DeviceState *dev, Error **errp);
 void script_device_unrealize(DeviceState *dev);
-void script_device_reset(DeviceState *dev);
 int script_pre_save(void *opaque);
 int script_pre_load(void *opaque);
 int script_post_load(void *opaque, int version_id);
@@ -184,6 +184,9 @@ void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
 void script_chardev_attach(ScriptChardev *chr);
 void script_chardev_detach(ScriptChardev *chr);
 void script_chardev_free(ScriptChardev *chr);
+
+/* reset.c */
+void script_reset_class_init(DeviceClass *dc, ScriptTypeData *type);
 
 /* timer.c */
 void script_timers_init(ScriptInstance *instance);

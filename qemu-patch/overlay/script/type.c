@@ -35,9 +35,7 @@ static void device_class_init(ObjectClass *klass, ScriptTypeData *type)
         /* device_del would look in vain for who unplugs it */
         dc->hotpluggable = false;
     }
-    if (type->decl->reset) {
-        device_class_set_legacy_reset(dc, script_device_reset);
-    }
+    script_reset_class_init(dc, type);
     if (type->vmsd) {
         dc->vmsd = type->vmsd;
     }

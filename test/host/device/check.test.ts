@@ -102,6 +102,16 @@ describe("a field", () => {
   });
 });
 
+test("a class cannot have both names of the hold phase", () => {
+  class Both extends SysBusDevice.with({ type: "both" }) {
+    reset() {}
+    resetHold() {}
+  }
+  expect(() => checkDeclaration(Both as unknown as DeviceClass)).toThrow(
+    new DeclarationError("both: Both has both reset() and resetHold(), which are two names of one phase"),
+  );
+});
+
 describe("a made device", () => {
   class Probe extends SysBusDevice.with({ type: "probe", state: { value: u32, gap: unused(1) } }) {
     readonly own = 1;

@@ -152,7 +152,7 @@ describe("the description", () => {
       regions: [],
       state: { name: "least", version: 1, "minimum-version": 1, size: 8, fields: [] },
       timers: [],
-      reset: false,
+      reset: [],
     });
   });
 
@@ -309,21 +309,51 @@ describe("state", () => {
 });
 
 describe("reset", () => {
+  const phases = (cls: unknown) => described(cls)["reset"];
+
   test("is installed for a method", () => {
     class Method extends SysBusDevice.with({ type: "method", state: { value: u32 } }) {
       reset() {}
     }
-    expect(described(Method)["reset"]).toBe(true);
+    expect(phases(Method)).toEqual(["all"]);
   });
 
   test("is installed for a field with a reset value, 0 too", () => {
     class Value extends SysBusDevice.with({ type: "value", state: { value: u32(0) } }) {}
-    expect(described(Value)["reset"]).toBe(true);
+    expect(phases(Value)).toEqual(["all"]);
   });
 
   test("is not installed for neither, so that a parent keeps its own", () => {
     class Neither extends SysBusDevice.with({ type: "neither", state: { value: u32 } }) {}
-    expect(described(Neither)["reset"]).toBe(false);
+    expect(phases(Neither)).toEqual([]);
+  });
+
+  test("is installed for the phases that the class has methods for", () => {
+    const Stateless = SysBusDevice.with({ type: "stateless" });
+    class Enter extends Stateless {
+      resetEnter() {}
+    }
+    class Ends extends Enter {
+      resetExit() {}
+    }
+    class All extends Ends {
+      resetHold() {}
+    }
+    expect([Enter, Ends, All].map(phases)).toEqual([["enter"], ["enter", "exit"], ["enter", "hold", "exit"]]);
+  });
+
+  test("takes reset values in the first phase, and the simple form for the second", () => {
+    const Stateful = SysBusDevice.with({ type: "stateful", state: { value: u32(0) } });
+    class Exit extends Stateful {
+      resetExit() {}
+    }
+    class Simple extends Exit {
+      reset() {}
+    }
+    expect([Exit, Simple].map(phases)).toEqual([
+      ["enter", "exit"],
+      ["enter", "hold", "exit"],
+    ]);
   });
 });
 

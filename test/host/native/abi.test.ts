@@ -63,7 +63,7 @@ describe("the functions of api.h", () => {
 /** Groups of constants that are `SCRIPT_` and this, in the header; all else is told apart below. */
 const GROUPS = { RUN: "RUN_", KIND: "", STATUS: "" } as const;
 const LAYOUT = ["SHARED", "FRAME", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
-const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK", "TIOCM"];
+const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK", "TIOCM", "RESET_TYPE"];
 
 test("every constant of api.h is a number that this test can read", () => {
   const names = [...header.matchAll(/^#define (SCRIPT_\w+)[ \t]+\S/gm)].map(([, name]) => name!);
@@ -153,6 +153,7 @@ describe.skipIf(source === undefined)("constants of QEMU's", () => {
   test.each([
     ["CHR_EVENT_", "chardev/char.h", abi.CHR_EVENT],
     ["QEMU_CLOCK_", "qemu/timer.h", abi.CLOCK],
+    ["RESET_TYPE_", "hw/resettable.h", abi.RESET_TYPE],
   ])("%s", (prefix, path, constants) => {
     const first = `${prefix}${Object.keys(constants)[0]}`;
     const theirs = [...enumOf(qemu(path), first)].filter(([name]) => !name.endsWith("_MAX"));

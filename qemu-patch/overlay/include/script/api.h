@@ -36,6 +36,9 @@
 #define SCRIPT_CLOCK 11        /* offset: which clock input */
 #define SCRIPT_GPIO 12         /* offset: inputs; value: line; high: level */
 #define SCRIPT_TIMER 13        /* offset: which timer */
+#define SCRIPT_RESET_ENTER 14  /* value: ResetType, as of the next two */
+#define SCRIPT_RESET_HOLD 15
+#define SCRIPT_RESET_EXIT 16
 #define SCRIPT_INIT 17         /* pointer: the instance */
 #define SCRIPT_UNPARENT 18
 #define SCRIPT_FORGET 19       /* its object is gone */
