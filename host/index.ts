@@ -42,6 +42,8 @@ export { GpioInput, type InputLines, type OutputLines } from "./device/gpio.ts";
 export type { IrqLine, IrqLines } from "./device/irq.ts";
 export { type InputOptions, type Lines, type LinesOptions, lines } from "./device/lines.ts";
 export { guestError, unimplemented } from "./device/log.ts";
+export type { Msi, Msix, Pci, PciConfig, PciIrq, PciOf } from "./device/pci.ts";
+export type { BarIndex, BarSpec, MsiSpec, MsixSpec, PciSpec } from "./device/pci-spec.ts";
 export type { Declared, DeviceSpec, DeviceTreeSpec, RegionSpec } from "./device/spec.ts";
 export {
   type ClockName,

@@ -5,6 +5,7 @@ import { DeclarationError } from "./errors.ts";
 import type { Field, Property } from "./fields.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
+import { checkPci } from "./pci-spec.ts";
 import { checkChardevs } from "./receivers.ts";
 import type { RegionSpec } from "./spec.ts";
 import { expiryMethod, timerSlots } from "./timer.ts";
@@ -28,10 +29,12 @@ const METHODS = [
   "timerExpired",
   "chardevEvent",
   "gpioChanged",
+  "configRead",
+  "configWrite",
 ];
 
 /** What the host gives to every device. */
-const MEMBERS = ["config", "irqs", "inputs", "outputs", "clocks", "dma", "constructor"];
+const MEMBERS = ["config", "irqs", "inputs", "outputs", "clocks", "dma", "pci", "constructor"];
 
 /** Properties that QEMU gives to every device. */
 const QEMU_PROPERTIES = ["realized", "hotpluggable", "hotplugged", "parent_bus", "type"];
@@ -197,6 +200,7 @@ export function checkDeclaration(cls: DeviceClass): void {
   for (const [key, region] of Object.entries(spec.regions ?? {})) {
     checkRegion(key, region, fail);
   }
+  checkPci(cls, fail);
   checkMigration(cls, fail);
 }
 

@@ -3,6 +3,7 @@ import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Property } from "./fields.ts";
 import { describeLines } from "./lines.ts";
+import { describePci } from "./pci-spec.ts";
 import { servedBy } from "./receivers.ts";
 import type { DeviceTreeSpec, RegionSpec } from "./spec.ts";
 import { describeTimer, timerSlots } from "./timer.ts";
@@ -138,6 +139,7 @@ export function describe(cls: DeviceClass): string {
     state: describeState(cls),
     timers: timerSlots(cls.layout).map(describeTimer),
     reset: resetPhases(cls),
+    ...(spec.pci ? { pci: describePci(cls, spec.pci) } : {}),
     ...(spec.deviceTree ? { "device-tree": describeDeviceTree(spec.deviceTree, cls) } : {}),
   });
 }

@@ -6,6 +6,8 @@ import type { InputLines, OutputLines } from "./gpio.ts";
 import type { IrqLines } from "./irq.ts";
 import type { BaseName, SENSELESS } from "./kinds.ts";
 import type { Lines } from "./lines.ts";
+import type { PciOf } from "./pci.ts";
+import type { BarIndex, BarSpec, MsiSpec, MsixSpec, PciSpec } from "./pci-spec.ts";
 import type { Timer } from "./timer.ts";
 
 /** A memory-mapped region. */
@@ -26,6 +28,8 @@ export interface RegionSpec {
   };
   /** Sizes that the handlers see; QEMU splits or widens others. 4 if absent. */
   readonly handled?: { readonly min?: 1 | 2 | 4; readonly max?: 1 | 2 | 4 };
+  /** Of a PCI device: the base address register that places it; in memory space, with 32 bits, if only a number. */
+  readonly bar?: BarIndex | BarSpec;
 }
 
 /** The device-tree node of a device that a user adds to a board with a platform bus. */
@@ -75,6 +79,8 @@ export interface DeviceSpec {
   readonly regions?: Readonly<Record<string, RegionSpec>>;
   /** For machines that describe themselves to the guest by a device tree. */
   readonly deviceTree?: DeviceTreeSpec;
+  /** What a PCI device is on its bus. */
+  readonly pci?: PciSpec;
 }
 
 /** What makes no sense in the declaration of an object of a kind. */
@@ -133,8 +139,14 @@ export type ClocksOf<S> = { readonly [N in Names<Part<S, "clocks">>]: number };
 
 export type RegionsOf<S> = keyof Part<S, "regions"> & string;
 
+interface HasPci<P> {
+  /** Its end of the PCI bus. */
+  readonly pci: PciOf<P>;
+}
+
 /** What a declaration adds to a device. */
 export type Declared<S> = (S extends { readonly parent: string } ? CParent : unknown) &
+  (S extends { readonly pci: infer P } ? HasPci<P> : unknown) &
   StateOf<S> & {
     /** Values of the properties, by key. */
     readonly config: ConfigOf<S>;
@@ -158,6 +170,10 @@ export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> 
   readonly state?: { readonly [K in keyof Part<S, "state"> & (Taken | keyof Part<P, "state">)]: never };
   readonly irqs?: readonly Exclude<Names<Part<S, "irqs">>, "drive">[];
   readonly regions?: { readonly [K in keyof Part<S, "regions">]: Only<Part<S, "regions">[K], RegionSpec> };
+  readonly pci?: Only<Part<S, "pci">, PciSpec> & {
+    readonly msi?: Only<Part<Part<S, "pci">, "msi">, MsiSpec>;
+    readonly msix?: Only<Part<Part<S, "pci">, "msix">, MsixSpec>;
+  };
   readonly deviceTree?: Only<Part<S, "deviceTree">, DeviceTreeSpec> & {
     readonly interrupts?: readonly (Names<Part<S, "irqs">> | Names<Part<P, "irqs">>)[];
   };
@@ -174,6 +190,9 @@ type Taken =
   | "outputs"
   | "clocks"
   | "dma"
+  | "pci"
+  | "configRead"
+  | "configWrite"
   | "realize"
   | "unrealize"
   | "reset"

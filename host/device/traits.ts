@@ -119,6 +119,24 @@ export interface TimerListener {
   timerExpired(name: string): void;
 }
 
+/**
+ * Answers the guest's reads of a PCI device's configuration space. What it does not know,
+ * `this.pci.defaultConfigRead()` does.
+ */
+export interface ConfigReader {
+  /** @param length 1, 2 or 4 bytes, at `address` in configuration space */
+  configRead(address: number, length: number): number;
+}
+
+/**
+ * Takes the guest's writes to a PCI device's configuration space. Nothing happens but what it does: it calls
+ * `this.pci.defaultConfigWrite()` for all that is as on other devices.
+ */
+export interface ConfigWriter {
+  /** @param length 1, 2 or 4 bytes, at `address` in configuration space */
+  configWrite(address: number, value: number, length: number): void;
+}
+
 /** Takes note when the frequency of one of its clock inputs changes. */
 export interface ClockListener {
   /** @param name of the clock input */

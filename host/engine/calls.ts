@@ -7,6 +7,7 @@ import { load } from "../script/loader.ts";
 import { ExitRequest, oneLine, report } from "../script/report.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
 import { chardevEvent, receive } from "./chardevs.ts";
+import { accessConfig } from "./config-space.ts";
 import { expire } from "./expiry.ts";
 import { gpioChanged } from "./gpio.ts";
 import { type Instance, instances, synchronous } from "./instances.ts";
@@ -65,6 +66,10 @@ function act(instance: Instance, frame: number): void {
       synchronous(expiry.method, expire(device, expiry));
       return;
     }
+    case KIND.CONFIG_READ:
+    case KIND.CONFIG_WRITE:
+      accessConfig(instance, at);
+      return;
     case KIND.CLOCK:
       synchronous("clockChanged", device.clockChanged?.(cls.spec.clocks![words[at + FRAME.offset]!]!));
       return;

@@ -27,6 +27,8 @@ export interface Traits {
   gpioChanged?(name: string, line: number, level: boolean): unknown;
   postLoad?(version: number): unknown;
   clockChanged?(name: string): unknown;
+  configRead?(address: number, length: number): unknown;
+  configWrite?(address: number, value: number, length: number): unknown;
 }
 
 export type ScriptedDevice = QomObject & HasViews & HasTimers & Traits;

@@ -9,6 +9,7 @@ import type { Property } from "../device/fields.ts";
 import { type InputPort, inputPort, outputArrays } from "../device/gpio.ts";
 import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
+import { makePci } from "../device/pci.ts";
 import { servedBy } from "../device/receivers.ts";
 import type { DeviceSpec } from "../device/spec.ts";
 import { staleViews, VIEWS, viewsOf } from "../device/state.ts";
@@ -103,6 +104,7 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
     outputs: { value: outputArrays(self, spec.outputs) },
     clocks: { value: clockGetters(self, spec) },
     dma: { value: dma },
+    ...(spec.pci && { pci: { value: makePci(self, spec.pci) } }),
   };
   const drop = (device: ScriptedDevice | undefined) => {
     dma.close();

@@ -29,6 +29,8 @@ export const KIND = {
   INIT: 17,
   UNPARENT: 18,
   FORGET: 19,
+  CONFIG_READ: 26,
+  CONFIG_WRITE: 27,
   NMI: 31,
 } as const;
 

@@ -132,6 +132,28 @@ export const SYMBOLS = {
   script_dma_window_length: { args: ["ptr"], returns: "f64" },
   /** void script_dma_unmap(void *window) */
   script_dma_unmap: { args: ["ptr"], returns: "void" },
+  /** uint32_t script_pci_config_get(void *instance, uint32_t address, uint32_t length) */
+  script_pci_config_get: { args: ["ptr", "u32", "u32"], returns: "u32" },
+  /** void script_pci_config_set(void *instance, uint32_t address, uint32_t value, uint32_t length) */
+  script_pci_config_set: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
+  /** void script_pci_config_allow(void *instance, uint32_t address, uint32_t mask, uint32_t length) */
+  script_pci_config_allow: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
+  /** uint32_t script_pci_config_read(void *instance, uint32_t address, uint32_t length) */
+  script_pci_config_read: { args: ["ptr", "u32", "u32"], returns: "u32" },
+  /** void script_pci_config_write(void *instance, uint32_t address, uint32_t value, uint32_t length) */
+  script_pci_config_write: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
+  /** void script_pci_irq_set(void *instance, uint32_t level) */
+  script_pci_irq_set: { args: ["ptr", "u32"], returns: "void" },
+  /** uint32_t script_pci_irq_level(void *instance) */
+  script_pci_irq_level: { args: ["ptr"], returns: "u32" },
+  /** uint32_t script_pci_msi_vectors(void *instance) */
+  script_pci_msi_vectors: { args: ["ptr"], returns: "u32" },
+  /** uint32_t script_pci_msi_notify(void *instance, uint32_t vector) */
+  script_pci_msi_notify: { args: ["ptr", "u32"], returns: "u32" },
+  /** uint32_t script_pci_msix_enabled(void *instance) */
+  script_pci_msix_enabled: { args: ["ptr"], returns: "u32" },
+  /** uint32_t script_pci_msix_notify(void *instance, uint32_t vector) */
+  script_pci_msix_notify: { args: ["ptr", "u32"], returns: "u32" },
   /** uint32_t script_log_enabled(uint32_t mask) */
   script_log_enabled: { args: ["u32"], returns: "u32" },
   /** void script_log(uint32_t mask, const char *line) */

@@ -41,6 +41,8 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_GPIO] = "GPIO input",
         [SCRIPT_RESET_ENTER] = "resetEnter", [SCRIPT_RESET_HOLD] = "resetHold",
         [SCRIPT_RESET_EXIT] = "resetExit",
+        [SCRIPT_CONFIG_READ] = "configRead",
+        [SCRIPT_CONFIG_WRITE] = "configWrite",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";

@@ -162,6 +162,11 @@ int script_post_load(void *opaque, int version_id);
 
 /* pci.c */
 void script_pci_class_init(ObjectClass *klass, ScriptTypeData *type);
+void script_pci_class_declare(ObjectClass *klass, const ScriptPci *decl);
+
+/* Fills in what of a PCI device comes first in a stream: the next to fill */
+VMStateField *script_pci_make_fields(VMStateField *field,
+                                     const ScriptPci *decl);
 
 /* For messages: "read of pl011-ts at /machine/..." */
 char *script_describe_frame(ScriptFrame *frame);

@@ -24,8 +24,7 @@ typedef struct ScriptDmaWindow ScriptDmaWindow;
 static AddressSpace *address_space_of(ScriptInstance *instance)
 {
     if (!instance->dma_as) {
-        Object *pci = object_dynamic_cast(OBJECT(instance->dev),
-                                          TYPE_PCI_DEVICE);
+        Object *pci = object_dynamic_cast(instance->obj, TYPE_PCI_DEVICE);
 
         instance->dma_as = pci ? pci_get_address_space(PCI_DEVICE(pci))
                                : &address_space_memory;

@@ -87,6 +87,9 @@ static void class_init(ObjectClass *klass, void *data)
             NMI_CLASS(klass)->nmi_monitor_handler = script_instance_nmi;
         }
     }
+    if (type->decl->pci) {
+        script_pci_class_declare(klass, type->decl->pci);
+    }
     if (object_class_dynamic_cast(klass, TYPE_DEVICE)) {
         device_class_init(klass, type);
     }
@@ -182,7 +185,8 @@ static InterfaceInfo *make_interfaces(const ScriptType *decl)
             TYPE_SCRIPT_DEVICE;
         g_array_append_val(list, info);
         if (!strcmp(decl->parent, TYPE_PCI_DEVICE)) {
-            info.type = INTERFACE_CONVENTIONAL_PCI_DEVICE;
+            info.type = decl->pci && decl->pci->express ?
+                INTERFACE_PCIE_DEVICE : INTERFACE_CONVENTIONAL_PCI_DEVICE;
             g_array_append_val(list, info);
         }
     }

@@ -71,7 +71,7 @@ static VMStateDescription *make_fields(const ScriptState *state)
 VMStateDescription *script_make_vmsd(ScriptTypeData *type)
 {
     const ScriptState *state = type->decl->state;
-    VMStateField *fields = g_new0(VMStateField, 2);
+    VMStateField *fields = g_new0(VMStateField, 4), *field;
     const VMStateDescription vmsd = {
         .name = state->name,
         .version_id = state->version,
@@ -82,11 +82,12 @@ VMStateDescription *script_make_vmsd(ScriptTypeData *type)
         .fields = fields,
     };
 
-    fields[0].name = "state";
-    fields[0].offset = type->tail + offsetof(ScriptTail, vmstate);
-    fields[0].size = state->size;
-    fields[0].flags = VMS_STRUCT | VMS_POINTER;
-    fields[0].vmsd = make_fields(state);
-    fields[1].flags = VMS_END;
+    field = script_pci_make_fields(fields, type->decl->pci);
+    field->name = "state";
+    field->offset = type->tail + offsetof(ScriptTail, vmstate);
+    field->size = state->size;
+    field->flags = VMS_STRUCT | VMS_POINTER;
+    field->vmsd = make_fields(state);
+    field[1].flags = VMS_END;
     return g_memdup2(&vmsd, sizeof(vmsd));
 }

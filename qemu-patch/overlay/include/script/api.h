@@ -42,6 +42,8 @@
 #define SCRIPT_INIT 17         /* pointer: the instance */
 #define SCRIPT_UNPARENT 18
 #define SCRIPT_FORGET 19       /* its object is gone */
+#define SCRIPT_CONFIG_READ 26  /* size bytes at offset; value: QEMU's answer */
+#define SCRIPT_CONFIG_WRITE 27
 #define SCRIPT_NMI 31          /* value: the CPU's index */
 
 /* The backend may take output that it did not take before */
@@ -204,6 +206,27 @@ void *script_dma_map(void *instance, uint32_t low, uint32_t high,
 void *script_dma_window_bytes(void *window);
 double script_dma_window_length(void *window);
 void script_dma_unmap(void *window);
+
+/*
+ * PCI: bytes of configuration space, what QEMU does when the guest accesses
+ * it, and interrupts
+ */
+uint32_t script_pci_config_get(void *instance, uint32_t address,
+                               uint32_t length);
+void script_pci_config_set(void *instance, uint32_t address, uint32_t value,
+                           uint32_t length);
+void script_pci_config_allow(void *instance, uint32_t address, uint32_t mask,
+                             uint32_t length);
+uint32_t script_pci_config_read(void *instance, uint32_t address,
+                                uint32_t length);
+void script_pci_config_write(void *instance, uint32_t address, uint32_t value,
+                             uint32_t length);
+void script_pci_irq_set(void *instance, uint32_t level);
+uint32_t script_pci_irq_level(void *instance);
+uint32_t script_pci_msi_vectors(void *instance);
+uint32_t script_pci_msi_notify(void *instance, uint32_t vector);
+uint32_t script_pci_msix_enabled(void *instance);
+uint32_t script_pci_msix_notify(void *instance, uint32_t vector);
 
 /* Logging: may it be seen, and a line of it */
 uint32_t script_log_enabled(uint32_t mask);
