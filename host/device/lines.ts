@@ -80,9 +80,6 @@ function checkArray(key: string, array: Lines, fail: Fail): void {
 /** What is wrong with `inputs` and `outputs`. */
 export function checkLines(cls: DeviceClass, fail: Fail): void {
   const { inputs = {}, outputs = {} } = cls.spec;
-  if (cls.base === "object" && (cls.spec.inputs || cls.spec.outputs)) {
-    fail("an object that is no device has no inputs and outputs");
-  }
   // Unnamed lines there may be both ways.
   const seen = new Set<string>();
   for (const [way, arrays] of [
