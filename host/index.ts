@@ -55,3 +55,16 @@ export {
   timer,
 } from "./device/timer.ts";
 export type * from "./device/traits.ts";
+export type { Accessors } from "./qom/accessors.ts";
+export {
+  BusRef,
+  ClockRef,
+  DeviceRef,
+  MemoryRegionRef,
+  PCIDeviceRef,
+  SysBusDeviceRef,
+} from "./qom/devices.ts";
+export { QemuError } from "./qom/error.ts";
+export { ObjectRef, type PropertyInfo } from "./qom/object.ts";
+export type { Value } from "./qom/value.ts";
+export type { WeakObject } from "./qom/weak.ts";

@@ -34,7 +34,7 @@ const METHODS = [
 ];
 
 /** What the host gives to every device. */
-const MEMBERS = ["config", "irqs", "inputs", "outputs", "clocks", "dma", "pci", "constructor"];
+const MEMBERS = ["config", "irqs", "inputs", "outputs", "clocks", "dma", "pci", "object", "constructor"];
 
 /** Properties that QEMU gives to every device. */
 const QEMU_PROPERTIES = ["realized", "hotpluggable", "hotplugged", "parent_bus", "type"];

@@ -1,3 +1,5 @@
+import type { DeviceRef, PCIDeviceRef, SysBusDeviceRef } from "../qom/devices.ts";
+import type { ObjectRef } from "../qom/object.ts";
 import { inheritFromC } from "./c-parent.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Handle } from "./handle.ts";
@@ -79,6 +81,8 @@ export abstract class QomObject {
   /** The QOM type of the class that `with()` was called on first. */
   static readonly base: BaseName = "object";
   declare readonly [LINEAGE]: { readonly object: true };
+  /** Its own object: its path, children, links and properties. */
+  declare readonly object: ObjectRef;
 
   constructor() {
     if (making === undefined) {
@@ -127,17 +131,20 @@ export abstract class QomObject {
 /** A device without a bus: properties, state, GPIO lines, clocks. */
 export abstract class Device extends QomObject {
   static override readonly base: BaseName = "device";
+  declare readonly object: DeviceRef;
   declare readonly [LINEAGE]: { readonly object: true; readonly device: true };
 }
 
 /** A device on the system bus: memory-mapped regions and interrupt lines, which a board connects. */
 export abstract class SysBusDevice extends Device {
   static override readonly base: BaseName = "sys-bus-device";
+  declare readonly object: SysBusDeviceRef;
   declare readonly [LINEAGE]: { readonly object: true; readonly device: true; readonly sysBus: true };
 }
 
 /** A device on a PCI bus: configuration space, BARs, INTx, MSI and MSI-X. */
 export abstract class PCIDevice extends Device {
   static override readonly base: BaseName = "pci-device";
+  declare readonly object: PCIDeviceRef;
   declare readonly [LINEAGE]: { readonly object: true; readonly device: true; readonly pci: true };
 }

@@ -185,6 +185,7 @@ type Taken =
   | "finalize"
   | "nmi"
   | "config"
+  | "object"
   | "irqs"
   | "inputs"
   | "outputs"

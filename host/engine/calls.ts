@@ -3,6 +3,8 @@
 import type { Pointer } from "bun:ffi";
 import { FRAME, KIND, LOAD_EXIT, STATUS } from "../native/abi.ts";
 import { bytes, cstring, doubles, qemu, text, words } from "../native/library.ts";
+import { serveAccessor } from "../qom/accessors.ts";
+import { QemuError } from "../qom/error.ts";
 import { load } from "../script/loader.ts";
 import { ExitRequest, oneLine, report } from "../script/report.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
@@ -20,7 +22,10 @@ function pointerIn(frame: number): Pointer {
 
 function answerError(frame: number, error: unknown): void {
   words[base(frame) + FRAME.result] = 1;
-  qemu.script_set_error(frame, cstring(oneLine(error).replaceAll("\0", "")));
+  qemu.script_set_error(frame, cstring(oneLine(error).replaceAll("\0", "").toWellFormed()));
+  if (error instanceof QemuError && error.hint !== "") {
+    qemu.script_set_hint(frame, error.hint);
+  }
 }
 
 function act(instance: Instance, frame: number): void {
@@ -78,7 +83,14 @@ function act(instance: Instance, frame: number): void {
 
 const NAMES = Object.fromEntries(Object.entries(KIND).map(([name, kind]) => [kind, name.toLowerCase()]));
 /** Calls whose caller gets the error; the others report it. */
-const FALLIBLE: ReadonlySet<number> = new Set([KIND.REALIZE, KIND.POST_LOAD, KIND.PRE_SAVE, KIND.NMI]);
+const FALLIBLE: ReadonlySet<number> = new Set([
+  KIND.REALIZE,
+  KIND.POST_LOAD,
+  KIND.PRE_SAVE,
+  KIND.NMI,
+  KIND.PROP_GET,
+  KIND.PROP_SET,
+]);
 
 function serveDeviceCall(frame: number): void {
   const at = base(frame);
@@ -94,6 +106,8 @@ function serveDeviceCall(frame: number): void {
       unparent(id);
     } else if (kind === KIND.FORGET) {
       forget(id);
+    } else if (kind === KIND.PROP_GET || kind === KIND.PROP_SET) {
+      serveAccessor(frame);
     } else if (instance !== undefined) {
       act(instance, frame);
       if (kind !== KIND.UNREALIZE) {

@@ -15,6 +15,9 @@ import type { DeviceSpec } from "../device/spec.ts";
 import { staleViews, VIEWS, viewsOf } from "../device/state.ts";
 import { makeTimers, TIMERS } from "../device/timer.ts";
 import { borrow, qemu, text } from "../native/library.ts";
+import { forgetAccessors } from "../qom/accessors.ts";
+import { wrap } from "../qom/object.ts";
+import { SelfReference } from "../qom/reference.ts";
 import { updateRoom } from "./access.ts";
 import { type ChardevPort, receiversOf } from "./chardevs.ts";
 import { expiriesOf } from "./expiry.ts";
@@ -99,6 +102,7 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
     [VIEWS]: { value: viewsOf(block, layout), writable: true },
     [TIMERS]: { value: makeTimers(layout, self) },
     config: { get: early, enumerable: true, configurable: true },
+    object: { value: wrap(new SelfReference(self, spec.type)) },
     irqs: { value: irqLines(self, spec.irqs ?? []) },
     inputs: { value: Object.freeze(Object.fromEntries(inputs.map(({ key, lines }) => [key, lines]))) },
     outputs: { value: outputArrays(self, spec.outputs) },
@@ -108,6 +112,7 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
   };
   const drop = (device: ScriptedDevice | undefined) => {
     dma.close();
+    forgetAccessors(self);
     for (const handle of handles) {
       handle.drop();
     }

@@ -31,10 +31,18 @@ export const KIND = {
   FORGET: 19,
   CONFIG_READ: 26,
   CONFIG_WRITE: 27,
+  PROP_GET: 28,
+  PROP_SET: 29,
   NMI: 31,
 } as const;
 
 export const STATUS = { FREE: 0, ASKED: 1, PENDING: 2, DONE: 3 } as const;
+
+/** What a property that a script adds holds. */
+export const VALUE = { BOOL: 1, INT: 2, UINT: 3, SIZE: 4, NUMBER: 5, STR: 6, ANY: 7 } as const;
+
+/** What can be done with it; bits. */
+export const CAN = { GET: 1, SET: 2 } as const;
 
 export const MAX_FRAMES = 256;
 export const MAX_ROOMS = 4096;

@@ -1,6 +1,8 @@
-import { CString, dlopen, type Library, type Pointer, toArrayBuffer } from "bun:ffi";
+import { dlopen, type Library, type Pointer, toArrayBuffer } from "bun:ffi";
 import { ABI, BYTES_OFFSET, MAX_BYTES, MAX_ROOMS, ROOMS_OFFSET, SHARED_SIZE } from "./abi.ts";
 import { SYMBOLS } from "./symbols.ts";
+
+export { borrow, cstring, text } from "./convert.ts";
 
 export type Symbols = Library<typeof SYMBOLS>["symbols"];
 
@@ -37,26 +39,4 @@ export function openLibrary(path: string): void {
   doubles = new Float64Array(shared, 0, Math.floor(SHARED_SIZE / 8));
   rooms = new Int32Array(shared, ROOMS_OFFSET, MAX_ROOMS);
   bytes = new Uint8Array(shared, BYTES_OFFSET, MAX_BYTES);
-}
-
-/** A copy of the C string at `pointer`; empty for NULL. */
-export function text(pointer: Pointer | number | bigint | null): string {
-  return pointer ? String(new CString(Number(pointer) as Pointer)) : "";
-}
-
-/**
- * A string for C.
- *
- * @throws TypeError if it holds a NUL, where C would see its end.
- */
-export function cstring(value: string): string {
-  if (value.includes("\0")) {
-    throw new TypeError("a string with a NUL character cannot be passed to QEMU");
-  }
-  return value;
-}
-
-/** Memory of C's as an ArrayBuffer; valid as long as C keeps it. */
-export function borrow(pointer: Pointer | number, length: number): ArrayBuffer {
-  return toArrayBuffer(pointer as Pointer, 0, length);
 }

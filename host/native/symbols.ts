@@ -23,6 +23,18 @@ export const SYMBOLS = {
   script_set_text: { args: ["u32", "cstring"], returns: "void" },
   /** void script_set_error(uint32_t frame, const char *message) */
   script_set_error: { args: ["u32", "cstring"], returns: "void" },
+  /** void script_set_hint(uint32_t frame, const char *hint) */
+  script_set_hint: { args: ["u32", "cstring"], returns: "void" },
+  /** void script_free(void *memory) */
+  script_free: { args: ["ptr"], returns: "void" },
+  /** uint32_t script_text_length(const void *text) */
+  script_text_length: { args: ["ptr"], returns: "u32" },
+  /** const char *script_error_message(void) */
+  script_error_message: { args: [], returns: "ptr" },
+  /** const char *script_error_hint(void) */
+  script_error_hint: { args: [], returns: "ptr" },
+  /** void script_error_clear(void) */
+  script_error_clear: { args: [], returns: "void" },
   /** const char *script_register_type(const char *json, const void *initial_state) */
   script_register_type: { args: ["cstring", "ptr"], returns: "ptr" },
   /** void *script_instance_state(void *instance) */
@@ -49,6 +61,66 @@ export const SYMBOLS = {
   script_instance_super_error: { args: [], returns: "ptr" },
   /** void script_instance_free(uint32_t id) */
   script_instance_free: { args: ["u32"], returns: "void" },
+  /** void *script_instance_object(void *instance) */
+  script_instance_object: { args: ["ptr"], returns: "ptr" },
+  /** void *script_object_new(const char *type, const char *props) */
+  script_object_new: { args: ["cstring", "cstring"], returns: "ptr" },
+  /** void script_object_ref(void *object) */
+  script_object_ref: { args: ["ptr"], returns: "void" },
+  /** void script_object_unref(void *object) */
+  script_object_unref: { args: ["ptr"], returns: "void" },
+  /** const char *script_object_type(void *object) */
+  script_object_type: { args: ["ptr"], returns: "ptr" },
+  /** char *script_object_class(void *object) */
+  script_object_class: { args: ["ptr"], returns: "ptr" },
+  /** int32_t script_object_is_a(void *object, const char *type) */
+  script_object_is_a: { args: ["ptr", "cstring"], returns: "i32" },
+  /** int32_t script_object_instance(void *object) */
+  script_object_instance: { args: ["ptr"], returns: "i32" },
+  /** char *script_object_path(void *object) */
+  script_object_path: { args: ["ptr"], returns: "ptr" },
+  /** void *script_object_root(void) */
+  script_object_root: { args: [], returns: "ptr" },
+  /** void *script_object_parent(void *object) */
+  script_object_parent: { args: ["ptr"], returns: "ptr" },
+  /** void *script_object_resolve(const char *path, const char *type) */
+  script_object_resolve: { args: ["cstring", "cstring"], returns: "ptr" },
+  /** void *script_object_child(void *object, const char *name) */
+  script_object_child: { args: ["ptr", "cstring"], returns: "ptr" },
+  /** char *script_object_children(void *object) */
+  script_object_children: { args: ["ptr"], returns: "ptr" },
+  /** int32_t script_object_add_child(void *object, const char *name, void *child) */
+  script_object_add_child: { args: ["ptr", "cstring", "ptr"], returns: "i32" },
+  /** int32_t script_object_unparent(void *object) */
+  script_object_unparent: { args: ["ptr"], returns: "i32" },
+  /** int32_t script_device_realize_on(void *device, void *bus) */
+  script_device_realize_on: { args: ["ptr", "ptr"], returns: "i32" },
+  /** char *script_object_get(void *object, const char *name) */
+  script_object_get: { args: ["ptr", "cstring"], returns: "ptr" },
+  /** int32_t script_object_set(void *object, const char *name, const char *json) */
+  script_object_set: { args: ["ptr", "cstring", "cstring"], returns: "i32" },
+  /** char *script_object_properties(void *object) */
+  script_object_properties: { args: ["ptr"], returns: "ptr" },
+  /** int32_t script_object_add_link(void *object, const char *name, const char *type) */
+  script_object_add_link: { args: ["ptr", "cstring", "cstring"], returns: "i32" },
+  /** void *script_object_get_link(void *object, const char *name) */
+  script_object_get_link: { args: ["ptr", "cstring"], returns: "ptr" },
+  /**
+   * int32_t script_property_add(void *instance, const char *name, const char *type, const char
+   * *description, uint32_t kind, uint32_t access, uint32_t id)
+   */
+  script_property_add: {
+    args: ["ptr", "cstring", "cstring", "cstring", "u32", "u32", "u32"],
+    returns: "i32",
+  },
+  /** int32_t script_property_remove(void *instance, const char *name) */
+  script_property_remove: { args: ["ptr", "cstring"], returns: "i32" },
+  /** void *script_weak_new(void *object) */
+  script_weak_new: { args: ["ptr"], returns: "ptr" },
+  /** void *script_weak_get(void *weak) */
+  script_weak_get: { args: ["ptr"], returns: "ptr" },
+  /** void script_weak_free(void *weak) */
+  script_weak_free: { args: ["ptr"], returns: "void" },
   /** void script_irq_set(void *instance, uint32_t line, uint32_t level) */
   script_irq_set: { args: ["ptr", "u32", "u32"], returns: "void" },
   /** void script_irq_drive(void *instance, uint32_t levels) */
@@ -59,12 +131,16 @@ export const SYMBOLS = {
   script_gpio_drive: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
   /** uint32_t script_gpio_level(void *instance, uint32_t input, uint32_t line) */
   script_gpio_level: { args: ["ptr", "u32", "u32"], returns: "u32" },
-  /** const char *script_gpio_connect(void *instance, uint32_t line, void *object, const char *input, uint32_t input_line) */
+  /**
+   * const char *script_gpio_connect(void *instance, uint32_t line, void *object, const char *input,
+   * uint32_t input_line)
+   */
   script_gpio_connect: { args: ["ptr", "u32", "ptr", "cstring", "u32"], returns: "ptr" },
-  /** const char *script_irq_connect(void *instance, uint32_t line, void *object, const char *input, uint32_t input_line) */
+  /**
+   * const char *script_irq_connect(void *instance, uint32_t line, void *object, const char *input,
+   * uint32_t input_line)
+   */
   script_irq_connect: { args: ["ptr", "u32", "ptr", "cstring", "u32"], returns: "ptr" },
-  /** void *script_instance_object(void *instance) */
-  script_instance_object: { args: ["ptr"], returns: "ptr" },
   /** double script_clock_hz(void *instance, uint32_t index) */
   script_clock_hz: { args: ["ptr", "u32"], returns: "f64" },
   /** void script_timer_at(void *instance, uint32_t index, double ns) */
@@ -105,7 +181,10 @@ export const SYMBOLS = {
   script_chardev_opened: { args: ["ptr"], returns: "i32" },
   /** int32_t script_chardev_break(void *chardev, uint32_t on) */
   script_chardev_break: { args: ["ptr", "u32"], returns: "i32" },
-  /** int32_t script_chardev_parameters(void *chardev, uint32_t speed, uint32_t parity, uint32_t data_bits, uint32_t stop_bits) */
+  /**
+   * int32_t script_chardev_parameters(void *chardev, uint32_t speed, uint32_t parity, uint32_t
+   * data_bits, uint32_t stop_bits)
+   */
   script_chardev_parameters: { args: ["ptr", "u32", "u32", "u32", "u32"], returns: "i32" },
   /** int32_t script_chardev_modem(void *chardev) */
   script_chardev_modem: { args: ["ptr"], returns: "i32" },
@@ -113,15 +192,21 @@ export const SYMBOLS = {
   script_chardev_set_modem: { args: ["ptr", "u32"], returns: "i32" },
   /** uint32_t script_dma_read(void *instance, uint32_t low, uint32_t high, void *bytes, uint64_t length) */
   script_dma_read: { args: ["ptr", "u32", "u32", "buffer", "buffer_length"], returns: "u32" },
-  /** uint32_t script_dma_write(void *instance, uint32_t low, uint32_t high, const void *bytes, uint64_t length) */
+  /**
+   * uint32_t script_dma_write(void *instance, uint32_t low, uint32_t high, const void *bytes,
+   * uint64_t length)
+   */
   script_dma_write: { args: ["ptr", "u32", "u32", "buffer", "buffer_length"], returns: "u32" },
   /** uint32_t script_dma_fill(void *instance, uint32_t low, uint32_t high, uint32_t byte, double length) */
   script_dma_fill: { args: ["ptr", "u32", "u32", "u32", "f64"], returns: "u32" },
-  /** uint32_t script_dma_load(void *instance, uint32_t low, uint32_t high, uint32_t size, uint32_t big_endian) */
+  /**
+   * uint32_t script_dma_load(void *instance, uint32_t low, uint32_t high, uint32_t size, uint32_t
+   * big_endian)
+   */
   script_dma_load: { args: ["ptr", "u32", "u32", "u32", "u32"], returns: "u32" },
   /**
-   * uint32_t script_dma_store(void *instance, uint32_t low, uint32_t high, uint32_t size, uint32_t big_endian,
-   * uint32_t value_low, uint32_t value_high)
+   * uint32_t script_dma_store(void *instance, uint32_t low, uint32_t high, uint32_t size, uint32_t
+   * big_endian, uint32_t value_low, uint32_t value_high)
    */
   script_dma_store: { args: ["ptr", "u32", "u32", "u32", "u32", "u32", "u32"], returns: "u32" },
   /** void *script_dma_map(void *instance, uint32_t low, uint32_t high, double length, uint32_t write) */

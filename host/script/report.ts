@@ -4,6 +4,7 @@
  */
 
 import { existsSync, writeSync } from "node:fs";
+import { QemuError } from "../qom/error.ts";
 
 /** Thrown by process.exit() so that the script stops there; reported to nobody. */
 export class ExitRequest extends Error {
@@ -63,14 +64,15 @@ export function hasSite(error: unknown): boolean {
   return siteOf(error) !== undefined;
 }
 
+/** Errors whose name tells the reader nothing. */
+const PLAIN: ReadonlySet<string> = new Set(["Error", "DeclarationError", "QemuError", "BuildMessage"]);
+
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) {
     const message: unknown = error instanceof Object ? Reflect.get(error, "message") : undefined;
     return typeof message === "string" ? message : `thrown: ${Bun.inspect(error)}`;
   }
-  return error.name === "Error" || error.name === "DeclarationError" || error.name === "BuildMessage"
-    ? error.message
-    : `${error.name}: ${error.message}`;
+  return PLAIN.has(error.name) ? error.message : `${error.name}: ${error.message}`;
 }
 
 /** One line: where and what; of several build errors, the first. */
@@ -80,6 +82,10 @@ export function oneLine(error: unknown): string {
   }
   const site = siteOf(error);
   const message = messageOf(error).split("\n")[0]!;
+  if (error instanceof QemuError && /^\/.*:\d+:\d+: /.test(message)) {
+    // It came from a script, through QEMU, and has its place.
+    return message;
+  }
   return site ? `${site.file}:${site.line}:${site.column}: ${message}` : message;
 }
 
@@ -104,5 +110,6 @@ export function report(error: unknown, where: string): void {
     return;
   }
   const stack = error instanceof Error ? scriptFrames(error).slice(1) : [];
-  printLine([`${PROGRAM}: ${line} (${where})`, ...stack].join("\n"));
+  const hint = error instanceof QemuError && error.hint !== "" ? [error.hint.trimEnd()] : [];
+  printLine([`${PROGRAM}: ${line} (${where})`, ...hint, ...stack].join("\n"));
 }

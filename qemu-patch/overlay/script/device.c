@@ -43,6 +43,8 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_RESET_EXIT] = "resetExit",
         [SCRIPT_CONFIG_READ] = "configRead",
         [SCRIPT_CONFIG_WRITE] = "configWrite",
+        [SCRIPT_PROP_GET] = "getting a property",
+        [SCRIPT_PROP_SET] = "setting a property",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";
@@ -272,6 +274,7 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
         instance->live = false;
         script_timers_stop(instance);
         script_gpio_disconnect(instance);
+        script_accessors_remove(instance);
         return;
     }
     instance->known = true;
@@ -291,6 +294,7 @@ static void put_to_rest(ScriptInstance *instance)
     instance->live = false;
     script_timers_stop(instance);
     script_gpio_disconnect(instance);
+    script_accessors_remove(instance);
 }
 
 void script_device_realize(DeviceState *dev, Error **errp)
@@ -494,6 +498,14 @@ const char *script_instance_path(void *opaque)
     g_free(path);
     path = instance->obj ? object_get_canonical_path(instance->obj) : NULL;
     return path ?: "";
+}
+
+/* NULL once QEMU finalizes it; the caller gets no reference */
+void *script_instance_object(void *opaque)
+{
+    ScriptInstance *instance = opaque;
+
+    return instance->obj;
 }
 
 void script_irq_set(void *opaque, uint32_t line, uint32_t level)

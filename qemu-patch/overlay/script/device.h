@@ -144,6 +144,9 @@ ScriptInstance *script_instance_by_id(uint32_t id);
 size_t script_make_properties(ScriptTypeData *type);
 void script_install_properties(DeviceClass *dc, ScriptTypeData *type);
 
+/* accessor.c: takes away the properties that the instance's script added */
+void script_accessors_remove(ScriptInstance *instance);
+
 /* vmstate.c */
 VMStateDescription *script_make_vmsd(ScriptTypeData *type);
 

@@ -39,6 +39,7 @@ typedef struct ScriptCaller {
     QemuCond *cond;
     char *text;
     char *error;
+    char *hint;
     QSIMPLEQ_ENTRY(ScriptCaller) next;
 } ScriptCaller;
 
@@ -474,23 +475,32 @@ void script_frame_call(ScriptFrame *frame)
     }
 }
 
+static void take_error(ScriptCaller *caller, Error **errp)
+{
+    Error *err = NULL;
+
+    error_setg(&err, "%s", caller->error ?: "the script failed");
+    if (caller->hint) {
+        error_append_hint(&err, "%s", caller->hint);
+    }
+    error_propagate(errp, err);
+}
+
 bool script_frame_put(ScriptFrame *frame, char **text, Error **errp)
 {
     uint32_t index = frame_index(frame);
     ScriptCaller *caller = &callers[index];
-    bool ok = frame->result == 0;
+    bool ok = frame->result == 0 && !caller->error;
 
-    if (caller->error) {
-        error_setg(errp, "%s", caller->error);
-        ok = false;
-    } else if (!ok) {
-        error_setg(errp, "the script failed");
+    if (!ok) {
+        take_error(caller, errp);
     }
     if (text) {
         *text = g_steal_pointer(&caller->text);
     }
     g_clear_pointer(&caller->text, g_free);
     g_clear_pointer(&caller->error, g_free);
+    g_clear_pointer(&caller->hint, g_free);
     caller->cond = NULL;
     if (index != SCRIPT_FIBER_FRAME) {
         clear_bit(index, frames_used);
@@ -627,6 +637,12 @@ void script_set_error(uint32_t index, const char *message)
 {
     g_free(callers[index].error);
     callers[index].error = g_strdup(message);
+}
+
+void script_set_hint(uint32_t index, const char *hint)
+{
+    g_free(callers[index].hint);
+    callers[index].hint = g_strdup(hint);
 }
 
 void script_engine_init(void *doorbell, void *dispatch)

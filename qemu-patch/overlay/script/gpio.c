@@ -205,13 +205,6 @@ uint32_t script_gpio_level(void *opaque, uint32_t input, uint32_t line)
     return instance->inputs ? instance->inputs[input].levels[line] : 0;
 }
 
-void *script_instance_object(void *opaque)
-{
-    ScriptInstance *instance = opaque;
-
-    return instance->obj;
-}
-
 /*
  * A line does not keep the device alive that it leads to; so that a script
  * cannot drive one into freed memory, the instance does.

@@ -61,7 +61,7 @@ describe("the functions of api.h", () => {
 });
 
 /** Groups of constants that are `SCRIPT_` and this, in the header; all else is told apart below. */
-const GROUPS = { RUN: "RUN_", KIND: "", STATUS: "" } as const;
+const GROUPS = { RUN: "RUN_", KIND: "", STATUS: "", VALUE: "VALUE_", CAN: "CAN_" } as const;
 const LAYOUT = ["SHARED", "FRAME", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
 const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK", "TIOCM", "RESET_TYPE"];
 

@@ -44,6 +44,8 @@
 #define SCRIPT_FORGET 19       /* its object is gone */
 #define SCRIPT_CONFIG_READ 26  /* size bytes at offset; value: QEMU's answer */
 #define SCRIPT_CONFIG_WRITE 27
+#define SCRIPT_PROP_GET 28     /* value: id; the answer's text is JSON */
+#define SCRIPT_PROP_SET 29     /* value: id; pointer: JSON */
 #define SCRIPT_NMI 31          /* value: the CPU's index */
 
 /* The backend may take output that it did not take before */
@@ -60,6 +62,17 @@
 
 /* In a frame's attrs: not from a vCPU, so there is nobody to wait */
 #define SCRIPT_ATTR_NO_WAIT (1 << 2)
+
+/* What a property of a script's holds, and what can be done with it */
+#define SCRIPT_VALUE_BOOL 1
+#define SCRIPT_VALUE_INT 2
+#define SCRIPT_VALUE_UINT 3
+#define SCRIPT_VALUE_SIZE 4
+#define SCRIPT_VALUE_NUMBER 5
+#define SCRIPT_VALUE_STR 6
+#define SCRIPT_VALUE_ANY 7
+#define SCRIPT_CAN_GET 1
+#define SCRIPT_CAN_SET 2
 
 #define SCRIPT_MAX_FRAMES 256
 #define SCRIPT_MAX_ROOMS 4096
@@ -114,6 +127,22 @@ int32_t script_next(void);
 void script_done(uint32_t frame);
 void script_set_text(uint32_t frame, const char *text);
 void script_set_error(uint32_t frame, const char *message);
+void script_set_hint(uint32_t frame, const char *hint);
+
+/*
+ * Memory that crosses: what a function returns as "char *" is the caller's, to
+ * give back by script_free().  Needs no BQL.
+ */
+void script_free(void *memory);
+uint32_t script_text_length(const void *text);
+
+/*
+ * The error of the last function that can fail; it returned 0 or NULL then,
+ * and only then.  Needs no BQL.
+ */
+const char *script_error_message(void);
+const char *script_error_hint(void);
+void script_error_clear(void);
 
 /* Types: the error message, or NULL */
 const char *script_register_type(const char *json, const void *initial_state);
@@ -131,6 +160,45 @@ const char *script_instance_path(void *instance);
 int32_t script_instance_super(void *instance, uint32_t kind);
 const char *script_instance_super_error(void);
 void script_instance_free(uint32_t id);
+void *script_instance_object(void *instance);
+
+/*
+ * Objects of QEMU's.  An object that is returned comes with a reference of the
+ * caller's, to give back by script_object_unref().
+ */
+void *script_object_new(const char *type, const char *props);
+void script_object_ref(void *object);
+void script_object_unref(void *object);
+const char *script_object_type(void *object);
+char *script_object_class(void *object);
+int32_t script_object_is_a(void *object, const char *type);
+int32_t script_object_instance(void *object);
+char *script_object_path(void *object);
+void *script_object_root(void);
+void *script_object_parent(void *object);
+void *script_object_resolve(const char *path, const char *type);
+void *script_object_child(void *object, const char *name);
+char *script_object_children(void *object);
+int32_t script_object_add_child(void *object, const char *name, void *child);
+int32_t script_object_unparent(void *object);
+int32_t script_device_realize_on(void *device, void *bus);
+
+/* Their properties; values are JSON */
+char *script_object_get(void *object, const char *name);
+int32_t script_object_set(void *object, const char *name, const char *json);
+char *script_object_properties(void *object);
+int32_t script_object_add_link(void *object, const char *name,
+                               const char *type);
+void *script_object_get_link(void *object, const char *name);
+int32_t script_property_add(void *instance, const char *name, const char *type,
+                            const char *description, uint32_t kind,
+                            uint32_t access, uint32_t id);
+int32_t script_property_remove(void *instance, const char *name);
+
+/* Weak references to them; a strong one from it, or NULL.  Needs no BQL */
+void *script_weak_new(void *object);
+void *script_weak_get(void *weak);
+void script_weak_free(void *weak);
 
 /* Interrupt lines */
 void script_irq_set(void *instance, uint32_t line, uint32_t level);
@@ -148,7 +216,6 @@ const char *script_gpio_connect(void *instance, uint32_t line, void *object,
                                 const char *input, uint32_t input_line);
 const char *script_irq_connect(void *instance, uint32_t line, void *object,
                                const char *input, uint32_t input_line);
-void *script_instance_object(void *instance);
 
 /* Clocks */
 double script_clock_hz(void *instance, uint32_t index);

@@ -1,0 +1,66 @@
+/** Handles of the kinds of objects that machines are made of. */
+
+import { qemu } from "../native/library.ts";
+import { check } from "./error.ts";
+import { define, ObjectRef, pointerOf } from "./object.ts";
+
+/** Tells classes apart for the type checker, which would take those of the same shape for one. */
+declare const KIND: unique symbol;
+
+/** A bus that devices are plugged into. */
+export class BusRef extends ObjectRef {
+  static override readonly type = "bus";
+  declare readonly [KIND]: { readonly bus: true };
+}
+
+export class DeviceRef extends ObjectRef {
+  static override readonly type: string = "device";
+  declare readonly [KIND]: { readonly device: true };
+
+  get realized(): boolean {
+    return this.get("realized") === true;
+  }
+
+  /**
+   * Brings the device to life, as the last step of making it. One without a parent gets one, `/machine/unattached`.
+   * Devices that users cannot add by `-device` are made for boards, and rely on what a board does for them.
+   *
+   * @param bus for devices of PCI and other buses; those of the system bus find it
+   * @returns this handle
+   * @throws QemuError that says why the device refuses
+   */
+  realize(bus?: BusRef): this {
+    qemu.script_device_realize_on(pointerOf(this), bus === undefined ? null : pointerOf(bus));
+    check();
+    return this;
+  }
+}
+
+export class SysBusDeviceRef extends DeviceRef {
+  static override readonly type = "sys-bus-device";
+  declare readonly [KIND]: { readonly device: true; readonly sysBus: true };
+}
+
+export class PCIDeviceRef extends DeviceRef {
+  static override readonly type = "pci-device";
+  declare readonly [KIND]: { readonly device: true; readonly pci: true };
+}
+
+export class ClockRef extends ObjectRef {
+  static override readonly type = "clock";
+  declare readonly [KIND]: { readonly clock: true };
+}
+
+export class MemoryRegionRef extends ObjectRef {
+  static override readonly type = "memory-region";
+  declare readonly [KIND]: { readonly memoryRegion: true };
+
+  /** Bytes. */
+  get size(): bigint {
+    return BigInt(this.get("size") as number | bigint);
+  }
+}
+
+for (const cls of [BusRef, DeviceRef, SysBusDeviceRef, PCIDeviceRef, ClockRef, MemoryRegionRef]) {
+  define(cls);
+}
