@@ -205,7 +205,7 @@ describe("a parent of QEMU's own", () => {
     script(`
 import { SysBusDevice, string, u32 } from "qemu-script";
 export default class Over extends SysBusDevice.with({
-  type: "over-ts", parent: "pl011", properties: { refuse: string() }, state: { mine: u32 },
+  type: "over-ts", parent: "pl011", properties: { refuse: string() }, state: { mine: u32(9) },
 }) {
 ${body}
 }`);
@@ -222,6 +222,16 @@ ${body}
     await qemu.line("line").text.waitFor("A", SOON_MS);
     expect(await qemu.qtest.readl(BASE + 0x18)).toBe(0x90);
     await qemu.qmp.execute("system_reset");
+    expect(await qemu.qtest.readl(BASE + 0x30)).toBe(0x300);
+  });
+
+  test("is reset before the script's reset", async () => {
+    const path = over(`
+  reset() { this.mine++; console.log("reset " + this.mine); }`);
+    const qemu = await start(["-device", `script,path=${path}`]);
+    await qemu.qtest.writel(BASE + 0x30, 0x301);
+    await qemu.qmp.execute("system_reset");
+    await qemu.stderr.waitFor(/reset 10\n.*reset 10\n/s, SOON_MS);
     expect(await qemu.qtest.readl(BASE + 0x30)).toBe(0x300);
   });
 
