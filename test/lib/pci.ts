@@ -154,6 +154,55 @@ export class PciFunction {
   }
 }
 
+/** Offsets and bits of a slot of PCI Express, from its capability on. */
+const SLOT_CONTROL = 0x18;
+const POWER_ON = 1 << 8;
+const POWER_OFF = (3 << 8) | (1 << 10);
+
+/** A `pcie-root-port`, and what an operating system does with it. */
+export class RootPort {
+  /** Where the bus's BARs can be: 1 MiB. */
+  readonly memory = MEMORY;
+  private readonly port: PciFunction;
+  private readonly device: PciFunction;
+  private control = 0;
+
+  constructor(qemu: Qemu, slot: number) {
+    this.port = new PciFunction(qemu, slot);
+    this.device = new PciFunction(qemu, 0, 1);
+  }
+
+  /** The options of such a port. */
+  static args(slot: number, id: string): string[] {
+    return ["-device", `pcie-root-port,id=${id},chassis=1,addr=${slot}`];
+  }
+
+  /** Makes it bus 1, with a window for memory. */
+  async start(): Promise<void> {
+    this.control = (await this.port.capability(CAPABILITY.EXPRESS)) + SLOT_CONTROL;
+    await this.port.write32(CONFIG.BUSES, 0x0001_0100);
+    const megabytes = MEMORY >>> 16;
+    await this.port.write32(CONFIG.MEMORY_WINDOW, megabytes | (megabytes << 16));
+    await this.port.command(COMMAND.MEMORY | COMMAND.MASTER);
+  }
+
+  /** Gives power to what was plugged in, and places its BARs. */
+  async powerOn(): Promise<(Bar | undefined)[]> {
+    await this.port.write16(this.control, POWER_ON);
+    return await this.device.start(this.memory);
+  }
+
+  /** Takes the power away: whoever asked QEMU to unplug the device sees it go. */
+  powerOff(): Promise<void> {
+    return this.port.write16(this.control, POWER_OFF);
+  }
+
+  /** What is plugged in. */
+  get plugged(): PciFunction {
+    return this.device;
+  }
+}
+
 /** Where in QOM the bus's host bridge is, whose outgoing lines are INTA to INTD. */
 export async function hostBridge(qemu: Qemu): Promise<string> {
   const path = "/machine/unattached";
