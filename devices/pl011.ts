@@ -128,9 +128,9 @@ export default class PL011
       IBRD: { at: 0x024, doc: "Integer baud rate", field: "ibrd", mask: 0xffff },
       FBRD: { at: 0x028, doc: "Fractional baud rate", field: "fbrd", mask: 0x3f },
       LCRH: { at: 0x02c, doc: "Line control", field: "lcr", write: "writeLineControl" },
-      CR: { at: 0x030, doc: "Control", field: "cr", changed: "loopModemBack" },
+      CR: { at: 0x030, doc: "Control", field: "cr", written: "loopModemBack" },
       IFLS: { at: 0x034, doc: "FIFO level select", field: "ifls" },
-      IMSC: { at: 0x038, doc: "Interrupt mask", field: "intEnabled", changed: "update" },
+      IMSC: { at: 0x038, doc: "Interrupt mask", field: "intEnabled", written: "update" },
       RIS: { at: 0x03c, doc: "Raw interrupts", field: "intLevel", mode: "ro" },
       MIS: { at: 0x040, doc: "Masked interrupts", field: "activeInterrupts", mode: "ro" },
       ICR: {
@@ -139,9 +139,9 @@ export default class PL011
         field: "intLevel",
         mode: "w1c",
         writeOnly: true,
-        changed: "update",
+        written: "update",
       },
-      DMACR: { at: 0x048, doc: "DMA control", field: "dmacr", changed: "refuseDma" },
+      DMACR: { at: 0x048, doc: "DMA control", field: "dmacr", written: "refuseDma" },
       ID: { at: 0xfe0, doc: "Identification", values: [0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1] },
     });
   }

@@ -1,5 +1,6 @@
 /** What device scripts import as "qemu-script". */
-export { type Mode, type Register, registers } from "./device/bank.ts";
+export { Access } from "./device/access.ts";
+export type { BitField, BitRange, Bits, Mode } from "./device/bits.ts";
 export type { CParent } from "./device/c-parent.ts";
 export {
   Chardev,
@@ -41,10 +42,21 @@ export {
 export { GpioInput, type InputLines, type OutputLines } from "./device/gpio.ts";
 export type { IrqLine, IrqLines } from "./device/irq.ts";
 export { type InputOptions, type Lines, type LinesOptions, lines } from "./device/lines.ts";
-export { guestError, unimplemented } from "./device/log.ts";
+export { guestError, type LogLine, unimplemented } from "./device/log.ts";
 export type { Msi, Msix, Pci, PciConfig, PciIrq, PciOf } from "./device/pci.ts";
 export type { BarIndex, BarSpec, MsiSpec, MsixSpec, PciSpec } from "./device/pci-spec.ts";
-export type { Declared, DeviceSpec, DeviceTreeSpec, RegionSpec } from "./device/spec.ts";
+export type {
+  AliasRegionSpec,
+  ContainerRegionSpec,
+  IoRegionSpec,
+  MovableRegion,
+  RamRegion,
+  RamRegionSpec,
+  Region,
+  RegionSpec,
+} from "./device/regions.ts";
+export { type Register, type RegisterArray, registers, type TableOptions } from "./device/registers.ts";
+export type { Declared, DeviceSpec, DeviceTreeSpec } from "./device/spec.ts";
 export {
   type ClockName,
   type ClockReading,
@@ -54,6 +66,7 @@ export {
   type TimerOptions,
   timer,
 } from "./device/timer.ts";
+export type { TracedAccess, TraceEvent, TraceSpec } from "./device/trace.ts";
 export type * from "./device/traits.ts";
 export type { Accessors } from "./qom/accessors.ts";
 export {

@@ -5,10 +5,13 @@ import { DeclarationError } from "./errors.ts";
 import type { Field, Property } from "./fields.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
+import { has } from "./members.ts";
 import { checkPci } from "./pci-spec.ts";
 import { checkChardevs } from "./receivers.ts";
-import type { RegionSpec } from "./spec.ts";
+import { checkRegions } from "./regions-check.ts";
 import { expiryMethod, timerSlots } from "./timer.ts";
+
+export { has, memberOf } from "./members.ts";
 
 /** Methods of the traits: a field of that name would be in the way. */
 const METHODS = [
@@ -34,32 +37,26 @@ const METHODS = [
 ];
 
 /** What the host gives to every device. */
-const MEMBERS = ["config", "irqs", "inputs", "outputs", "clocks", "dma", "pci", "object", "constructor"];
+const MEMBERS = [
+  "config",
+  "irqs",
+  "inputs",
+  "outputs",
+  "clocks",
+  "dma",
+  "pci",
+  "object",
+  "regions",
+  "trace",
+  "constructor",
+];
 
 /** Properties that QEMU gives to every device. */
 const QEMU_PROPERTIES = ["realized", "hotpluggable", "hotplugged", "parent_bus", "type"];
 
-const LARGEST_BANK = 2 ** 32;
-
 /** `migrateClk` as users write it: `migrate-clk`. */
 export function propertyName(key: string, property: Property): string {
   return property.name ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-/** The nearest descriptor of a member, without running a getter. */
-export function memberOf(cls: DeviceClass, name: string): PropertyDescriptor | undefined {
-  for (let p = cls.prototype as object | null; p; p = Object.getPrototypeOf(p)) {
-    const descriptor = Object.getOwnPropertyDescriptor(p, name);
-    if (descriptor) {
-      return descriptor;
-    }
-  }
-  return undefined;
-}
-
-/** Has the class this method? */
-export function has(cls: DeviceClass, name: string): boolean {
-  return typeof memberOf(cls, name)?.value === "function";
 }
 
 type Fail = (reason: string) => never;
@@ -144,19 +141,14 @@ function checkIrqs(names: readonly string[], fail: Fail): void {
   }
 }
 
-function checkRegion(key: string, region: RegionSpec, fail: Fail): void {
-  const { size, valid, handled } = region;
-  if (!Number.isSafeInteger(size) || size < 1) {
-    fail(`region ${key}: a size of ${size} bytes makes no sense`);
+function checkTraces(names: readonly string[], fail: Fail): void {
+  for (const name of names) {
+    if (!/^[A-Za-z_]\w*$/.test(name)) {
+      fail(`traces: '${name}' is no name for a trace event`);
+    }
   }
-  if (size > LARGEST_BANK) {
-    fail(`region ${key}: ${size} bytes of registers: 4 GiB at most`);
-  }
-  if ((valid?.min ?? 1) > (valid?.max ?? 8)) {
-    fail(`region ${key}: valid.min is larger than valid.max`);
-  }
-  if ((handled?.min ?? 4) > (handled?.max ?? 4)) {
-    fail(`region ${key}: handled.min is larger than handled.max`);
+  if (new Set(names).size !== names.length) {
+    fail("traces: two events have the same name");
   }
 }
 
@@ -197,9 +189,8 @@ export function checkDeclaration(cls: DeviceClass): void {
   checkChardevs(cls, fail);
   checkIrqs(spec.irqs ?? [], fail);
   checkLines(cls, fail);
-  for (const [key, region] of Object.entries(spec.regions ?? {})) {
-    checkRegion(key, region, fail);
-  }
+  checkRegions(cls, fail);
+  checkTraces(spec.traces ?? [], fail);
   checkPci(cls, fail);
   checkMigration(cls, fail);
 }

@@ -5,7 +5,8 @@ import type { Property } from "./fields.ts";
 import { describeLines } from "./lines.ts";
 import { describePci } from "./pci-spec.ts";
 import { servedBy } from "./receivers.ts";
-import type { DeviceTreeSpec, RegionSpec } from "./spec.ts";
+import { type IoRegionSpec, isIo, type RegionSpecs, sizeOf } from "./regions.ts";
+import type { DeviceTreeSpec } from "./spec.ts";
 import { describeTimer, timerSlots } from "./timer.ts";
 
 /** Digits as they are: a double has not enough of them for 64 bits. */
@@ -30,16 +31,25 @@ function describeProperty(key: string, property: Property, receives: boolean) {
   };
 }
 
-function describeRegion(key: string, region: RegionSpec) {
+function describeRegion(key: string, regions: RegionSpecs) {
+  const region = regions[key]!;
+  const { inside } = region;
+  const io: IoRegionSpec | undefined = isIo(region) ? region : undefined;
+  const place = (other: string) => Object.keys(regions).indexOf(other);
   return {
     name: region.name ?? key,
-    size: region.size,
-    "big-endian": region.endian === "big",
-    "valid-min": region.valid?.min ?? 1,
-    "valid-max": region.valid?.max ?? 8,
-    "valid-unaligned": region.valid?.unaligned ?? false,
-    "impl-min": region.handled?.min ?? 4,
-    "impl-max": region.handled?.max ?? 4,
+    kind: region.kind ?? "io",
+    size: sizeOf(regions, key),
+    enabled: region.enabled ?? true,
+    ...(inside ? { inside: place(inside.region), at: inside.at, priority: inside.priority ?? 0 } : {}),
+    ...(region.kind === "alias" ? { "alias-of": place(region.of), "alias-offset": region.offset ?? 0 } : {}),
+    "big-endian": io?.endian === "big",
+    "valid-min": io?.valid?.min ?? 1,
+    "valid-max": io?.valid?.max ?? 8,
+    "valid-unaligned": io?.valid?.unaligned ?? false,
+    "impl-min": io?.handled?.min ?? 4,
+    "impl-max": io?.handled?.max ?? 4,
+    "impl-unaligned": io?.handled?.unaligned ?? false,
   };
 }
 
@@ -135,7 +145,7 @@ export function describe(cls: DeviceClass): string {
     inputs: describeLines(spec.inputs),
     outputs: describeLines(spec.outputs),
     clocks: spec.clocks ?? [],
-    regions: Object.entries(spec.regions ?? {}).map(([key, region]) => describeRegion(key, region)),
+    regions: Object.keys(spec.regions ?? {}).map((key) => describeRegion(key, spec.regions!)),
     state: describeState(cls),
     timers: timerSlots(cls.layout).map(describeTimer),
     reset: resetPhases(cls),

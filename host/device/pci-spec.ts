@@ -2,7 +2,7 @@
 
 import { has } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
-import type { RegionSpec } from "./spec.ts";
+import { type RegionSpec, sizeOf } from "./regions.ts";
 
 /** Number of a base address register. */
 export type BarIndex = 0 | 1 | 2 | 3 | 4 | 5;
@@ -70,9 +70,10 @@ export interface PciSpec {
 }
 
 type Fail = (reason: string) => never;
-type Regions = readonly (readonly [key: string, region: RegionSpec])[];
+type Regions = readonly (readonly [key: string, region: RegionSpec & { readonly size: number }])[];
 
-const regionsOf = (cls: DeviceClass): Regions => Object.entries(cls.spec.regions ?? {});
+const regionsOf = ({ spec: { regions = {} } }: DeviceClass): Regions =>
+  Object.entries(regions).map(([key, region]) => [key, { ...region, size: sizeOf(regions, key) }]);
 
 /** A region's BAR with all that may be left out. */
 function barOf({ bar }: RegionSpec): Required<BarSpec> | undefined {

@@ -7,30 +7,17 @@ import type { IrqLines } from "./irq.ts";
 import type { BaseName, SENSELESS } from "./kinds.ts";
 import type { Lines } from "./lines.ts";
 import type { PciOf } from "./pci.ts";
-import type { BarIndex, BarSpec, MsiSpec, MsixSpec, PciSpec } from "./pci-spec.ts";
+import type { MsiSpec, MsixSpec, PciSpec } from "./pci-spec.ts";
+import type {
+  AliasRegionSpec,
+  ContainerRegionSpec,
+  IoRegionSpec,
+  RamRegionSpec,
+  RegionOf,
+  RegionSpecs,
+} from "./regions.ts";
 import type { Timer } from "./timer.ts";
-
-/** A memory-mapped region. */
-export interface RegionSpec {
-  /** Shown in `info mtree` and in log lines; the region's key if absent. */
-  readonly name?: string;
-  /** Bytes. */
-  readonly size: number;
-  /** What the guest reads when a handler throws or is cut short; 0 if absent. */
-  readonly errorValue?: number;
-  /** Byte order of the registers; little if absent. */
-  readonly endian?: "little" | "big";
-  /** Sizes that the guest may use, in bytes; 1 to 8 if absent. */
-  readonly valid?: {
-    readonly min?: 1 | 2 | 4 | 8;
-    readonly max?: 1 | 2 | 4 | 8;
-    readonly unaligned?: boolean;
-  };
-  /** Sizes that the handlers see; QEMU splits or widens others. 4 if absent. */
-  readonly handled?: { readonly min?: 1 | 2 | 4; readonly max?: 1 | 2 | 4 };
-  /** Of a PCI device: the base address register that places it; in memory space, with 32 bits, if only a number. */
-  readonly bar?: BarIndex | BarSpec;
-}
+import type { TraceEvent } from "./trace.ts";
 
 /** The device-tree node of a device that a user adds to a board with a platform bus. */
 export interface DeviceTreeSpec {
@@ -75,8 +62,10 @@ export interface DeviceSpec {
   readonly outputs?: Readonly<Record<string, Lines>>;
   /** Clock inputs. */
   readonly clocks?: readonly string[];
-  /** Regions of memory that the device has on its bus, by name. */
-  readonly regions?: Readonly<Record<string, RegionSpec>>;
+  /** Memory regions; boards know those that are inside no other by their order. */
+  readonly regions?: RegionSpecs;
+  /** Trace events, for `-trace`; an event that QEMU has already is that one. */
+  readonly traces?: readonly string[];
   /** For machines that describe themselves to the guest by a device tree. */
   readonly deviceTree?: DeviceTreeSpec;
   /** What a PCI device is on its bus. */
@@ -137,7 +126,30 @@ export type OutputsOf<S> = { readonly [K in keyof Part<S, "outputs">]: OutputLin
 /** Frequencies of the clock inputs in Hz; 0 for one that is not connected. */
 export type ClocksOf<S> = { readonly [N in Names<Part<S, "clocks">>]: number };
 
-export type RegionsOf<S> = keyof Part<S, "regions"> & string;
+/** Keys of the regions whose accesses the device's code serves. */
+export type RegionsOf<S> = {
+  [K in keyof Part<S, "regions">]: Part<S, "regions">[K] extends { readonly kind: Exclude<Kind, "io"> }
+    ? never
+    : K;
+}[keyof Part<S, "regions">] &
+  string;
+
+type Kind = "io" | "ram" | "rom" | "container" | "alias";
+
+/** The shape of a region of its kind. */
+type ShapeOf<R> = R extends { readonly kind: "ram" | "rom" }
+  ? RamRegionSpec
+  : R extends { readonly kind: "container" }
+    ? ContainerRegionSpec
+    : R extends { readonly kind: "alias" }
+      ? AliasRegionSpec
+      : IoRegionSpec;
+
+/** A region has no unknown keys, and names others of the device. */
+type CheckedRegion<R, Others> = Only<R, ShapeOf<R>> & {
+  readonly inside?: { readonly region: Others };
+  readonly of?: R extends { readonly kind: "alias" } ? Others : never;
+};
 
 interface HasPci<P> {
   /** Its end of the PCI bus. */
@@ -158,6 +170,10 @@ export type Declared<S> = (S extends { readonly parent: string } ? CParent : unk
     readonly outputs: OutputsOf<S>;
     /** The clock inputs, by name. */
     readonly clocks: ClocksOf<S>;
+    /** The regions, by key. */
+    readonly regions: { readonly [K in keyof Part<S, "regions">]: RegionOf<Part<S, "regions">[K]> };
+    /** The trace events of `traces`, by name. */
+    readonly trace: { readonly [N in Names<Part<S, "traces">>]: TraceEvent };
     /** Guest memory, as the device sees it. */
     readonly dma: Dma;
   };
@@ -169,7 +185,12 @@ export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> 
   readonly parent?: P extends DeviceSpec ? never : string;
   readonly state?: { readonly [K in keyof Part<S, "state"> & (Taken | keyof Part<P, "state">)]: never };
   readonly irqs?: readonly Exclude<Names<Part<S, "irqs">>, "drive">[];
-  readonly regions?: { readonly [K in keyof Part<S, "regions">]: Only<Part<S, "regions">[K], RegionSpec> };
+  readonly regions?: {
+    readonly [K in keyof Part<S, "regions">]: CheckedRegion<
+      Part<S, "regions">[K],
+      Exclude<keyof Part<S, "regions"> | keyof Part<P, "regions">, K>
+    >;
+  };
   readonly pci?: Only<Part<S, "pci">, PciSpec> & {
     readonly msi?: Only<Part<Part<S, "pci">, "msi">, MsiSpec>;
     readonly msix?: Only<Part<Part<S, "pci">, "msix">, MsixSpec>;
@@ -194,6 +215,8 @@ type Taken =
   | "pci"
   | "configRead"
   | "configWrite"
+  | "regions"
+  | "trace"
   | "realize"
   | "unrealize"
   | "reset"

@@ -1,13 +1,34 @@
 /** Accesses to registers, from wherever; vcpu.ts has the short way for the first vCPU. */
 
+import { Access } from "../device/access.ts";
 import { ATTR_NO_WAIT, FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
-import { qemu, words } from "../native/library.ts";
+import { qemu, tracing, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { offerRooms } from "./chardevs.ts";
 import { type Instance, type Port, ports } from "./instances.ts";
 
 export function base(frame: number): number {
   return SHARED.words + frame * FRAME.words;
+}
+
+const accesses: Access[] = [];
+
+/** What handlers get to see of the access in a frame: one object for each frame. */
+export function accessOf(frame: number): Access {
+  accesses[frame] ??= new Access(base(frame));
+  return accesses[frame];
+}
+
+/** Puts what a handler returned, or its promise came to, into the frame. */
+function setValue(at: number, value: unknown): void {
+  if (typeof value === "bigint") {
+    words[at + FRAME.value] = Number(BigInt.asUintN(32, value));
+    words[at + FRAME.valueHigh] = Number(BigInt.asUintN(32, value >> 32n));
+    return;
+  }
+  const number = typeof value === "number" ? value : 0;
+  words[at + FRAME.value] = number;
+  words[at + FRAME.valueHigh] = number > 0xffffffff ? number / 2 ** 32 : 0;
 }
 
 /** How long a handler may go on after the machine wants to stop, or the main loop waits for it, in ms. */
@@ -20,19 +41,55 @@ export function fail(port: Port, frame: number, error: unknown): number {
   const at = base(frame);
   const verb = words[at + FRAME.kind] === KIND.READ ? "read" : "write";
   report(error, `${verb} of ${port.owner.cls.spec.type} at ${hex(words[at + FRAME.offset]!)}`);
+  setValue(at, port.errorValue);
   return port.errorValue;
 }
 
 /** Does the access on behalf of a frame; may return a promise, from an asynchronous handler. */
-function perform(port: Port, at: number): unknown {
+function perform(port: Port, frame: number): unknown {
+  const at = base(frame);
   const offset = words[at + FRAME.offset]!;
-  const { bank } = port;
+  const { bank, device } = port;
+  const access = accessOf(frame);
   if (words[at + FRAME.kind] === KIND.READ) {
     const read = bank.readers[offset >>> 2];
-    return read === undefined ? bank.badRead(offset) : read.call(port.device);
+    return read === undefined ? bank.readOther(device, offset, access) : read.call(device, access);
   }
   const write = bank.writers[offset >>> 2];
-  return write === undefined ? bank.badWrite(offset) : write.call(port.device, words[at + FRAME.value]!);
+  const value = words[at + FRAME.value]!;
+  return write === undefined
+    ? bank.writeOther(device, offset, value, access)
+    : write.call(device, value, access);
+}
+
+/** Tells an access to QEMU's tracing, whose text is the script's: a throw there is no failure of the access. */
+function tell(port: Port, frame: number, value: unknown): void {
+  const at = base(frame);
+  const offset = words[at + FRAME.offset]!;
+  const size = words[at + FRAME.size]!;
+  try {
+    if (words[at + FRAME.kind] === KIND.READ) {
+      port.trace?.read(offset, value, size);
+    } else {
+      port.trace?.write(offset, words[at + FRAME.value]!, words[at + FRAME.valueHigh]!, size);
+    }
+  } catch (error) {
+    report(error, `trace event of ${port.owner.cls.spec.type}`);
+  }
+}
+
+/** Does the access while QEMU traces something, perhaps this: writes are told before they are done, reads after. */
+function performTraced(port: Port, frame: number): unknown {
+  if (words[base(frame) + FRAME.kind] === KIND.WRITE) {
+    tell(port, frame, undefined);
+    return perform(port, frame);
+  }
+  const telling = (value: unknown) => {
+    tell(port, frame, value);
+    return value;
+  };
+  const value = perform(port, frame);
+  return value instanceof Promise ? value.then(telling) : telling(value);
 }
 
 /**
@@ -79,7 +136,7 @@ export function serveAccess(frame: number): void {
   let value: unknown;
   owner.active++;
   try {
-    value = perform(port, at);
+    value = tracing[0] === 0 ? perform(port, frame) : performTraced(port, frame);
   } catch (error) {
     value = fail(port, frame, error);
   }
@@ -99,8 +156,7 @@ export function answer(port: Port, frame: number, value: unknown): void {
     }
     return;
   }
-  words[at + FRAME.value] = typeof value === "number" ? value : 0;
-  words[at + FRAME.valueHigh] = 0;
+  setValue(at, value);
   updateRoom(port.owner, false);
   words[at + FRAME.status] = STATUS.DONE;
 }
@@ -140,8 +196,6 @@ function giveUp(port: Port, frame: number): void {
 function refuse(port: Port, frame: number): void {
   const at = base(frame);
   fail(port, frame, new TypeError("an asynchronous handler can answer a vCPU only"));
-  words[at + FRAME.value] = port.errorValue;
-  words[at + FRAME.valueHigh] = 0;
   words[at + FRAME.result] = MEMTX.ERROR;
   words[at + FRAME.status] = STATUS.DONE;
 }
@@ -161,20 +215,18 @@ function wait(port: Port, frame: number, promise: Promise<unknown>): void {
   waiting.set(frame, entry);
   port.owner.queue = [];
   promise.then(
-    (value) => settle(entry, typeof value === "number" ? value : 0),
+    (value) => settle(entry, value),
     (error: unknown) => settle(entry, waiting.get(frame) === entry ? fail(port, frame, error) : 0),
   );
 }
 
-function settle(entry: Waiting, value: number): void {
+function settle(entry: Waiting, value: unknown): void {
   const { port, frame } = entry;
   if (waiting.get(frame) !== entry) {
     return;
   }
   waiting.delete(frame);
-  const at = base(frame);
-  words[at + FRAME.value] = value;
-  words[at + FRAME.valueHigh] = 0;
+  setValue(base(frame), value);
   updateRoom(port.owner, false);
   const queue = port.owner.queue ?? [];
   port.owner.queue = undefined;

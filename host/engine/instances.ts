@@ -1,5 +1,6 @@
 import type { Pointer } from "bun:ffi";
 import type { Bank } from "../device/bank.ts";
+import type { AccessTrace } from "../device/bank-trace.ts";
 import type { Chardev } from "../device/chardev.ts";
 import type { DeviceClass, QomObject } from "../device/device.ts";
 import type { InputPort } from "../device/gpio.ts";
@@ -38,6 +39,8 @@ export interface Port {
   readonly owner: Instance;
   readonly device: ScriptedDevice;
   readonly bank: Bank;
+  /** Tells its accesses. */
+  readonly trace: AccessTrace | undefined;
   /** What the guest reads when the handler fails. */
   readonly errorValue: number;
 }
@@ -63,7 +66,8 @@ export interface Instance {
   /** Those that it receives from otherwise. */
   readonly receivers: readonly Receiver[] | undefined;
   readonly inputs: readonly InputPort[];
-  readonly slots: readonly number[];
+  /** Of its regions; undefined for those that no script serves. */
+  readonly slots: readonly (number | undefined)[];
   /** Makes every later use of the device throw. */
   drop(device: ScriptedDevice): void;
   /** What each of its timers does when it expires. */
@@ -74,11 +78,19 @@ export interface Instance {
   active: number;
 }
 
+/** What serves a region's accesses. */
+export interface RegionCode {
+  readonly bank: Bank;
+  readonly trace: AccessTrace | undefined;
+}
+
 /** A class that has a QOM type. */
 export interface RegisteredClass {
   readonly cls: DeviceClass;
-  /** One for each region. */
-  readonly banks: readonly Bank[];
+  /** For each region; undefined for one that the guest uses without a script. */
+  readonly regions: readonly (RegionCode | undefined)[];
+  /** Its trace events, as its devices find them. */
+  readonly trace: object;
   /** ScriptType of qapi/script.json. */
   readonly description: string;
 }

@@ -11,6 +11,7 @@ import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
 import { makePci } from "../device/pci.ts";
 import { servedBy } from "../device/receivers.ts";
+import { isIo, makeRegions } from "../device/regions.ts";
 import type { DeviceSpec } from "../device/spec.ts";
 import { staleViews, VIEWS, viewsOf } from "../device/state.ts";
 import { makeTimers, TIMERS } from "../device/timer.ts";
@@ -21,7 +22,15 @@ import { SelfReference } from "../qom/reference.ts";
 import { updateRoom } from "./access.ts";
 import { type ChardevPort, receiversOf } from "./chardevs.ts";
 import { expiriesOf } from "./expiry.ts";
-import { classes, type Instance, instances, ports, type ScriptedDevice, synchronous } from "./instances.ts";
+import {
+  classes,
+  type Instance,
+  instances,
+  ports,
+  type RegisteredClass,
+  type ScriptedDevice,
+  synchronous,
+} from "./instances.ts";
 
 /** What a device is made of, until it goes. */
 interface Parts {
@@ -79,7 +88,7 @@ function clockGetters(instance: Handle, spec: DeviceSpec): object {
   return Object.freeze(clocks);
 }
 
-function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
+function makeParts(pointer: Pointer, { cls, trace }: RegisteredClass): Parts {
   const { spec, layout } = cls;
   const block = borrow(qemu.script_instance_state(pointer) as Pointer, layout.size);
   const self = new Handle(pointer, spec.type);
@@ -97,6 +106,7 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
     throw new TypeError(`${spec.type}: config is not known before realize()`);
   };
   const dma = new Dma(self);
+  const regions = makeRegions(self, spec.regions ?? {});
   const own = {
     [SELF]: { value: self },
     [VIEWS]: { value: viewsOf(block, layout), writable: true },
@@ -109,10 +119,13 @@ function makeParts(pointer: Pointer, cls: DeviceClass): Parts {
     clocks: { value: clockGetters(self, spec) },
     dma: { value: dma },
     ...(spec.pci && { pci: { value: makePci(self, spec.pci) } }),
+    regions: { value: regions.regions },
+    trace: { value: trace },
   };
   const drop = (device: ScriptedDevice | undefined) => {
     dma.close();
     forgetAccessors(self);
+    regions.drop();
     for (const handle of handles) {
       handle.drop();
     }
@@ -144,18 +157,32 @@ function classOf(pointer: Pointer) {
 
 /** The object is there, with no properties set yet. */
 export function init(id: number, pointer: Pointer): void {
-  const { cls } = classOf(pointer);
-  const parts = makeParts(pointer, cls);
+  const registered = classOf(pointer);
+  const { cls } = registered;
+  const parts = makeParts(pointer, registered);
   const device = makeDevice(cls, parts);
   unrealized.set(id, { device, parts });
   synchronous("init", device.init?.());
 }
 
+/** From here on, accesses to its regions reach it. */
+function openPorts(owner: Instance, { cls, regions }: RegisteredClass): void {
+  const { device, slots } = owner;
+  const specs = Object.values(cls.spec.regions ?? {});
+  for (const [index, code] of regions.entries()) {
+    const spec = specs[index]!;
+    if (code && isIo(spec)) {
+      ports[slots[index]!] = { ...code, owner, device, errorValue: spec.errorValue ?? 0 };
+    }
+  }
+}
+
 /** @throws what makes QEMU refuse the device */
 export function realize(id: number, pointer: Pointer): void {
-  const { cls, banks } = classOf(pointer);
+  const registered = classOf(pointer);
+  const { cls } = registered;
   const known = unrealized.get(id);
-  const parts = known?.parts ?? makeParts(pointer, cls);
+  const parts = known?.parts ?? makeParts(pointer, registered);
   const config = configOf(pointer, cls.spec, parts.chardevs);
   parts.own["config"] = { value: config, enumerable: true };
   const device = known?.parts ? known.device : makeDevice(cls, parts);
@@ -172,23 +199,22 @@ export function realize(id: number, pointer: Pointer): void {
     parts.drop(device);
     throw error;
   }
-  const slots = banks.map((_, index) => qemu.script_instance_region(pointer, index));
+  const slots = registered.regions.map((code, index) => code && qemu.script_instance_region(pointer, index));
   const { drop, chardevs, inputs } = parts;
   const expiries = expiriesOf(cls, device);
   const fixed = { id, pointer, cls, device, chardevs, ...receivers, inputs, slots, drop, expiries };
   const instance: Instance = { ...fixed, queue: undefined, active: 0 };
   instances[id] = instance;
-  const regions = Object.values(cls.spec.regions ?? {});
-  for (const [index, bank] of banks.entries()) {
-    ports[slots[index]!] = { owner: instance, device, bank, errorValue: regions[index]!.errorValue ?? 0 };
-  }
+  openPorts(instance, registered);
   updateRoom(instance, false);
 }
 
 export function unrealize(instance: Instance): void {
   const { id, device, slots, cls } = instance;
   for (const slot of slots) {
-    ports[slot] = undefined;
+    if (slot !== undefined) {
+      ports[slot] = undefined;
+    }
   }
   instances[id] = undefined;
   if (has(cls, "finalize")) {

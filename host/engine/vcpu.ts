@@ -4,8 +4,8 @@
  */
 
 import { FIBER_FRAME, FRAME, KIND, RUN, SHARED, STATUS } from "../native/abi.ts";
-import { qemu, words } from "../native/library.ts";
-import { answer, base, fail, updateRoom } from "./access.ts";
+import { qemu, tracing, words } from "../native/library.ts";
+import { accessOf, answer, base, fail, updateRoom } from "./access.ts";
 import { type Port, ports } from "./instances.ts";
 
 /**
@@ -19,7 +19,9 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
   const { script_run } = qemu;
   const shared = words;
   const all = ports;
+  const traced = tracing;
   const AT = base(FIBER_FRAME);
+  const current = accessOf(FIBER_FRAME);
 
   function access(port: Port, reads: boolean): void {
     const { owner, bank, device } = port;
@@ -30,10 +32,14 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
     try {
       if (reads) {
         const read = bank.readers[word];
-        value = read === undefined ? bank.badRead(offset) : read.call(device);
+        value = read === undefined ? bank.readOther(device, offset, current) : read.call(device, current);
       } else {
         const write = bank.writers[word];
-        value = write === undefined ? bank.badWrite(offset) : write.call(device, shared[AT + FRAME.value]!);
+        const written = shared[AT + FRAME.value]!;
+        value =
+          write === undefined
+            ? bank.writeOther(device, offset, written, current)
+            : write.call(device, written, current);
       }
     } catch (error) {
       value = fail(port, FIBER_FRAME, error);
@@ -58,7 +64,7 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
     }
     const kind = shared[AT + FRAME.kind]!;
     const port = all[shared[AT + FRAME.target]!];
-    if (kind <= KIND.WRITE && port !== undefined && port.owner.queue === undefined) {
+    if (kind <= KIND.WRITE && port !== undefined && port.owner.queue === undefined && traced[0] === 0) {
       access(port, kind === KIND.READ);
     } else {
       serveCall(FIBER_FRAME);

@@ -15,6 +15,8 @@ export let words: Uint32Array;
 export let doubles: Float64Array;
 /** Room that each receiving chardev has left, in bytes. */
 export let rooms: Int32Array;
+/** How many trace events are enabled in all of QEMU: one word. */
+export let tracing: Uint32Array;
 /** Bytes that come with a posted call. */
 export let bytes: Uint8Array;
 
@@ -38,5 +40,6 @@ export function openLibrary(path: string): void {
   words = new Uint32Array(shared);
   doubles = new Float64Array(shared, 0, Math.floor(SHARED_SIZE / 8));
   rooms = new Int32Array(shared, ROOMS_OFFSET, MAX_ROOMS);
+  tracing = new Uint32Array(toArrayBuffer(qemu.script_trace_count() as Pointer, 0, 4));
   bytes = new Uint8Array(shared, BYTES_OFFSET, MAX_BYTES);
 }

@@ -121,6 +121,18 @@ export const SYMBOLS = {
   script_weak_get: { args: ["ptr"], returns: "ptr" },
   /** void script_weak_free(void *weak) */
   script_weak_free: { args: ["ptr"], returns: "void" },
+  /** void *script_region_ram(void *instance, uint32_t index) */
+  script_region_ram: { args: ["ptr", "u32"], returns: "ptr" },
+  /** void script_region_wrote(void *instance, uint32_t index, double offset, double length) */
+  script_region_wrote: { args: ["ptr", "u32", "f64", "f64"], returns: "void" },
+  /** void script_region_enable(void *instance, uint32_t index, uint32_t on) */
+  script_region_enable: { args: ["ptr", "u32", "u32"], returns: "void" },
+  /** uint32_t script_region_enabled(void *instance, uint32_t index) */
+  script_region_enabled: { args: ["ptr", "u32"], returns: "u32" },
+  /** void script_region_move(void *instance, uint32_t index, double at) */
+  script_region_move: { args: ["ptr", "u32", "f64"], returns: "void" },
+  /** double script_region_at(void *instance, uint32_t index) */
+  script_region_at: { args: ["ptr", "u32"], returns: "f64" },
   /** void script_irq_set(void *instance, uint32_t line, uint32_t level) */
   script_irq_set: { args: ["ptr", "u32", "u32"], returns: "void" },
   /** void script_irq_drive(void *instance, uint32_t levels) */
@@ -243,6 +255,12 @@ export const SYMBOLS = {
   script_log_enabled: { args: ["u32"], returns: "u32" },
   /** void script_log(uint32_t mask, const char *line) */
   script_log: { args: ["u32", "cstring"], returns: "void" },
+  /** void *script_trace_count(void) */
+  script_trace_count: { args: [], returns: "ptr" },
+  /** void *script_trace_event(const char *name) */
+  script_trace_event: { args: ["cstring"], returns: "ptr" },
+  /** void script_trace(const char *name, const char *text) */
+  script_trace: { args: ["cstring", "cstring"], returns: "void" },
   /** void script_request_shutdown(uint32_t status) */
   script_request_shutdown: { args: ["u32"], returns: "void" },
   /** void script_request_reset(void) */

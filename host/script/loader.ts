@@ -1,8 +1,12 @@
-import { compile, tableOf } from "../device/bank.ts";
+import { type Bank, compile } from "../device/bank.ts";
+import { accessTrace } from "../device/bank-trace.ts";
 import { describe, scriptedParent } from "../device/describe.ts";
 import { type DeviceClass, QomObject } from "../device/device.ts";
 import { DeclarationError } from "../device/errors.ts";
+import { isIo } from "../device/regions.ts";
+import { tableOf } from "../device/registers.ts";
 import { initialState } from "../device/state.ts";
+import { traceEvents } from "../device/trace.ts";
 import { classes } from "../engine/instances.ts";
 import { cstring, qemu, text } from "../native/library.ts";
 import { scriptGlobals } from "./globals.ts";
@@ -20,6 +24,22 @@ function isRegistered(cls: DeviceClass): boolean {
   return classes.get(cls.spec.type)?.description === describe(cls);
 }
 
+/** The code of each region that is served by code. @throws DeclarationError for one that has none */
+function banksOf(cls: DeviceClass): (Bank | undefined)[] {
+  return Object.entries(cls.spec.regions ?? {}).map(([key, region]) => {
+    if (!isIo(region)) {
+      return undefined;
+    }
+    const declared = tableOf(cls, key);
+    if (declared === undefined && region.read === undefined && region.write === undefined) {
+      throw new DeclarationError(
+        `${cls.spec.type}: region ${key} has no registers: declare them with registers(${cls.name}, "${key}", ...)`,
+      );
+    }
+    return compile(cls, key, declared?.table ?? {}, declared?.options);
+  });
+}
+
 /** Makes a class a QOM type. */
 function register(cls: DeviceClass): void {
   const { spec, layout } = cls;
@@ -28,20 +48,14 @@ function register(cls: DeviceClass): void {
   if (parent !== undefined && !isRegistered(parent)) {
     register(parent);
   }
-  const banks = Object.keys(spec.regions ?? {}).map((region) => {
-    const table = tableOf(cls, region);
-    if (table === undefined) {
-      throw new DeclarationError(
-        `${spec.type}: region ${region} has no registers: declare them with registers(${cls.name}, "${region}", ...)`,
-      );
-    }
-    return compile(cls, region, table);
-  });
+  const banks = banksOf(cls);
   const message = text(qemu.script_register_type(cstring(description), initialState(layout)));
   if (message) {
     throw new DeclarationError(message);
   }
-  classes.set(spec.type, { cls, banks, description });
+  const keys = Object.keys(spec.regions ?? {});
+  const regions = banks.map((bank, index) => bank && { bank, trace: accessTrace(cls, keys[index]!, bank) });
+  classes.set(spec.type, { cls, regions, trace: traceEvents(spec.traces ?? []), description });
 }
 
 async function importScript(path: string): Promise<Record<string, unknown>> {

@@ -304,8 +304,8 @@ SysBusDevice.with({ type: "x", regions: { regs: { size: "4K" } } });
 SysBusDevice.with({ type: "x", regions: { regs: { size: 8, endian: "middle" } } });
 // @ts-expect-error no access has 3 bytes
 SysBusDevice.with({ type: "x", regions: { regs: { size: 8, valid: { min: 3 } } } });
-// @ts-expect-error registers have at most 4 bytes
-SysBusDevice.with({ type: "x", regions: { regs: { size: 8, handled: { max: 8 } } } });
+// @ts-expect-error no handler sees 16 bytes
+SysBusDevice.with({ type: "x", regions: { regs: { size: 8, handled: { max: 16 } } } });
 // @ts-expect-error lines have names
 SysBusDevice.with({ type: "x", irqs: 6 });
 // @ts-expect-error which are text

@@ -110,22 +110,13 @@ static void init_sysbus(ScriptInstance *instance)
     uint32_t i = 0;
 
     for (region = decl->regions; region; region = region->next, i++) {
-        sysbus_init_mmio(sbd, &instance->regions[i].mr);
+        if (!region->value->has_inside) {
+            sysbus_init_mmio(sbd, &instance->regions[i].mr);
+        }
     }
     instance->irqs = g_new0(qemu_irq, decl->irqs);
     for (i = 0; i < decl->irqs; i++) {
         sysbus_init_irq(sbd, &instance->irqs[i]);
-    }
-}
-
-static void init_regions(ScriptInstance *instance)
-{
-    ScriptRegionList *region = instance->type->decl->regions;
-    uint32_t i = 0;
-
-    instance->regions = g_new0(ScriptRegionPort, QAPI_LIST_LENGTH(region));
-    for (; region; region = region->next, i++) {
-        script_region_init(&instance->regions[i], instance, i, region->value);
     }
 }
 
@@ -191,7 +182,7 @@ void script_instance_init(Object *obj)
         instance->saved = g_malloc0(type->decl->state->size);
         instance->tail->vmstate = instance->state;
     }
-    init_regions(instance);
+    script_regions_init(instance);
     if (object_dynamic_cast(obj, TYPE_SYS_BUS_DEVICE)) {
         init_sysbus(instance);
     }
@@ -243,11 +234,7 @@ void script_instance_finalize(Object *obj)
     g_free(instance->clocks);
     g_free(instance->irqs);
     script_gpio_free(instance);
-    /* The slots of its regions stay taken, and empty */
-    for (i = 0; i < QAPI_LIST_LENGTH(instance->type->decl->regions); i++) {
-        script_region_forget(&instance->regions[i]);
-    }
-    g_free(instance->regions);
+    script_regions_free(instance);
     if (instance->known) {
         script_post(SCRIPT_FORGET, instance->id, 0, 0, NULL, 0, NULL, NULL);
     } else {
@@ -268,6 +255,9 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
 {
     uint32_t i;
 
+    if (!script_regions_realize(instance, errp)) {
+        return;
+    }
     /* Its realize() may raise a line or write to its chardevs */
     instance->live = true;
     if (!call(instance, SCRIPT_REALIZE, 0, errp)) {
@@ -275,6 +265,7 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
         script_timers_stop(instance);
         script_gpio_disconnect(instance);
         script_accessors_remove(instance);
+        script_regions_unrealize(instance);
         return;
     }
     instance->known = true;
@@ -295,6 +286,7 @@ static void put_to_rest(ScriptInstance *instance)
     script_timers_stop(instance);
     script_gpio_disconnect(instance);
     script_accessors_remove(instance);
+    script_regions_unrealize(instance);
 }
 
 void script_device_realize(DeviceState *dev, Error **errp)

@@ -54,8 +54,12 @@ typedef struct ScriptTail {
 typedef struct ScriptRegionPort {
     MemoryRegion mr;
     ScriptInstance *instance;
+    const ScriptRegion *decl;
     uint32_t index;
     uint32_t slot;               /* identifies the region to the engine */
+    bool has_ram;
+    bool migrates;               /* its RAM does */
+    bool placed;                 /* is inside another region */
 } ScriptRegionPort;
 
 typedef struct ScriptChardev {
@@ -174,7 +178,13 @@ VMStateField *script_pci_make_fields(VMStateField *field,
 /* For messages: "read of pl011-ts at /machine/..." */
 char *script_describe_frame(ScriptFrame *frame);
 
-/* region.c */
+/* memory.c; the third may be called twice */
+void script_regions_init(ScriptInstance *instance);
+void script_regions_free(ScriptInstance *instance);
+bool script_regions_realize(ScriptInstance *instance, Error **errp);
+void script_regions_unrealize(ScriptInstance *instance);
+
+/* region.c: regions whose accesses scripts serve */
 void script_region_ops_init(MemoryRegionOps *ops, const ScriptRegion *decl);
 void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
                         uint32_t index, const ScriptRegion *decl);

@@ -121,10 +121,14 @@ static void pci_realize(PCIDevice *dev, Error **errp)
     ScriptInstance *instance = instance_of(dev);
     ERRP_GUARD();
 
+    if (!script_regions_realize(instance, errp)) {
+        return;
+    }
     if (instance->type->decl->pci) {
         register_bars(dev, instance);
         if (!init_capabilities(dev, instance, errp)) {
             exit_capabilities(dev, instance);
+            script_regions_unrealize(instance);
             return;
         }
     }

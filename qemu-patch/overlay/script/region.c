@@ -119,6 +119,7 @@ void script_region_ops_init(MemoryRegionOps *ops, const ScriptRegion *decl)
         .impl = {
             .min_access_size = decl->impl_min,
             .max_access_size = decl->impl_max,
+            .unaligned = decl->impl_unaligned,
         },
     };
 }

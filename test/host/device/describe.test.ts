@@ -59,8 +59,13 @@ class Full extends SysBusDevice.with({
       size: 0x20,
       endian: "big",
       valid: { min: 2, max: 4, unaligned: true },
-      handled: { min: 1, max: 2 },
+      handled: { min: 1, max: 2, unaligned: true },
+      enabled: false,
     },
+    all: { kind: "container", size: 0x4000 },
+    memory: { kind: "ram", size: 0x1000, inside: { region: "all", at: 0x100, priority: -1 } },
+    rom: { kind: "rom", size: 0x800, inside: { region: "all", at: 0x2000 } },
+    mirror: { kind: "alias", of: "rom", offset: 0x100 },
   },
   migration: { name: "section", version: 7, minimum: 3 },
   state: {
@@ -247,27 +252,49 @@ describe("regions", () => {
   test("default to little-endian, any size from the guest, 4 bytes for the script", () => {
     expect((described(Full)["regions"] as unknown[])[0]).toEqual({
       name: "named",
+      kind: "io",
       size: 0x1000,
+      enabled: true,
       "big-endian": false,
       "valid-min": 1,
       "valid-max": 8,
       "valid-unaligned": false,
       "impl-min": 4,
       "impl-max": 4,
+      "impl-unaligned": false,
     });
   });
 
   test("are as declared, under their key if they have no name", () => {
     expect((described(Full)["regions"] as unknown[])[1]).toEqual({
       name: "other",
+      kind: "io",
       size: 0x20,
+      enabled: false,
       "big-endian": true,
       "valid-min": 2,
       "valid-max": 4,
       "valid-unaligned": true,
       "impl-min": 1,
       "impl-max": 2,
+      "impl-unaligned": true,
     });
+  });
+
+  test("know each other by their places", () => {
+    const regions = described(Full)["regions"] as Record<string, unknown>[];
+    expect(regions.map(({ name, kind, size }) => [name, kind, size])).toEqual([
+      ["named", "io", 0x1000],
+      ["other", "io", 0x20],
+      ["all", "container", 0x4000],
+      ["memory", "ram", 0x1000],
+      ["rom", "rom", 0x800],
+      ["mirror", "alias", 0x700],
+    ]);
+    expect(regions[3]).toMatchObject({ inside: 2, at: 0x100, priority: -1 });
+    expect(regions[4]).toMatchObject({ inside: 2, at: 0x2000, priority: 0 });
+    expect(regions[5]).toMatchObject({ "alias-of": 4, "alias-offset": 0x100 });
+    expect(regions[0]).not.toContainKeys(["inside", "at", "priority", "alias-of", "alias-offset"]);
   });
 });
 

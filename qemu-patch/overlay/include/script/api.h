@@ -200,6 +200,15 @@ void *script_weak_new(void *object);
 void *script_weak_get(void *weak);
 void script_weak_free(void *weak);
 
+/* Memory regions, by their place in the declaration */
+void *script_region_ram(void *instance, uint32_t index);
+void script_region_wrote(void *instance, uint32_t index, double offset,
+                         double length);
+void script_region_enable(void *instance, uint32_t index, uint32_t on);
+uint32_t script_region_enabled(void *instance, uint32_t index);
+void script_region_move(void *instance, uint32_t index, double at);
+double script_region_at(void *instance, uint32_t index);
+
 /* Interrupt lines */
 void script_irq_set(void *instance, uint32_t line, uint32_t level);
 void script_irq_drive(void *instance, uint32_t levels);
@@ -298,6 +307,14 @@ uint32_t script_pci_msix_notify(void *instance, uint32_t vector);
 /* Logging: may it be seen, and a line of it */
 uint32_t script_log_enabled(uint32_t mask);
 void script_log(uint32_t mask, const char *line);
+
+/*
+ * Tracing: how many events are enabled, the state of the event of a name,
+ * which exists from then on, and what happened.  These places stay.
+ */
+void *script_trace_count(void);
+void *script_trace_event(const char *name);
+void script_trace(const char *name, const char *text);
 
 /* Requests to the machine */
 void script_request_shutdown(uint32_t status);
