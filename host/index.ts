@@ -31,8 +31,6 @@ export {
   type PropertyOptions,
   type Scalar,
   type ScalarOrProperty,
-  size,
-  string,
   u8,
   u16,
   u32,
@@ -42,9 +40,11 @@ export {
 export { GpioInput, type InputLines, type OutputLines } from "./device/gpio.ts";
 export type { IrqLine, IrqLines } from "./device/irq.ts";
 export { type InputOptions, type Lines, type LinesOptions, lines } from "./device/lines.ts";
+export type { LinkedObject } from "./device/link.ts";
 export { guestError, type LogLine, unimplemented } from "./device/log.ts";
 export type { Msi, Msix, Pci, PciConfig, PciIrq, PciOf } from "./device/pci.ts";
 export type { BarIndex, BarSpec, MsiSpec, MsixSpec, PciSpec } from "./device/pci-spec.ts";
+export { array, type Bit, bit, enumeration, link, size, string } from "./device/properties.ts";
 export type {
   AliasRegionSpec,
   ContainerRegionSpec,
@@ -57,6 +57,7 @@ export type {
 } from "./device/regions.ts";
 export { type Register, type RegisterArray, registers, type TableOptions } from "./device/registers.ts";
 export type { Declared, DeviceSpec, DeviceTreeSpec } from "./device/spec.ts";
+export { type Struct, since, struct, subsection } from "./device/struct.ts";
 export {
   type ClockName,
   type ClockReading,

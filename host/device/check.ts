@@ -1,8 +1,9 @@
 /** What is wrong with a declaration, found when the script is loaded. */
 
+import { checkFields, checkMigration } from "./check-state.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
-import type { Field, Property } from "./fields.ts";
+import type { Property } from "./fields.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
 import { has } from "./members.ts";
@@ -15,25 +16,11 @@ export { has, memberOf } from "./members.ts";
 
 /** Methods of the traits: a field of that name would be in the way. */
 const METHODS = [
-  "init",
-  "realize",
-  "unrealize",
-  "unparent",
-  "finalize",
-  "nmi",
-  "reset",
-  "resetEnter",
-  "resetHold",
-  "resetExit",
-  "receive",
-  "receiveBreak",
-  "postLoad",
-  "clockChanged",
-  "timerExpired",
-  "chardevEvent",
-  "gpioChanged",
-  "configRead",
-  "configWrite",
+  ...["init", "realize", "unrealize", "unparent", "finalize", "nmi"],
+  ...["reset", "resetEnter", "resetHold", "resetExit"],
+  ...["receive", "receiveBreak", "chardevEvent", "gpioChanged", "clockChanged", "timerExpired"],
+  ...["preSave", "postSave", "preLoad", "postLoad", "save", "load"],
+  ...["configRead", "configWrite"],
 ];
 
 /** What the host gives to every device. */
@@ -59,7 +46,8 @@ export function propertyName(key: string, property: Property): string {
   return property.name ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-type Fail = (reason: string) => never;
+/** Throws a DeclarationError that names the type. */
+export type Fail = (reason: string) => never;
 
 /** Has the class, or one between it and the declaration, a member of this name? */
 function hides(cls: DeviceClass, name: string): boolean {
@@ -72,7 +60,7 @@ function hides(cls: DeviceClass, name: string): boolean {
 }
 
 function checkState(cls: DeviceClass, fail: Fail): void {
-  for (const [name, field] of Object.entries(cls.spec.state ?? {})) {
+  for (const name of Object.keys(cls.spec.state ?? {})) {
     if (METHODS.includes(name) || MEMBERS.includes(name)) {
       fail(`a field cannot be called ${name}`);
     }
@@ -82,14 +70,8 @@ function checkState(cls: DeviceClass, fail: Fail): void {
     if (hides(cls, name)) {
       fail(`the class has a member ${name}, which hides the field of that name`);
     }
-    checkUnused(name, field, fail);
   }
-}
-
-function checkUnused(name: string, field: Field, fail: Fail): void {
-  if (field.kind === "unused" && !(Number.isInteger(field.count) && field.count > 0)) {
-    fail(`${name}: unused(${field.count}) makes no sense`);
-  }
+  checkFields(cls.spec.state ?? {}, fail);
 }
 
 function checkTimers(cls: DeviceClass, fail: Fail): void {
@@ -121,11 +103,29 @@ function checkProperties(cls: DeviceClass, fail: Fail): void {
     }
     seen.add(name);
   }
+  checkBits(cls.spec.properties ?? {}, fail);
   for (const clock of cls.spec.clocks ?? []) {
     if (seen.has(clock)) {
       fail(`clock ${clock}: there is a property or clock of that name`);
     }
     seen.add(clock);
+  }
+}
+
+function checkBits(properties: Readonly<Record<string, Property>>, fail: Fail): void {
+  const owners = new Map<string, string>();
+  for (const [key, { in: word, at }] of Object.entries(properties)) {
+    if (word === undefined) {
+      continue;
+    }
+    if (Object.hasOwn(properties, word) || !/^[A-Za-z_$][\w$]*$/.test(word) || word === "__proto__") {
+      fail(`property ${key}: a word of bits cannot be called ${word}`);
+    }
+    const place = `${word}, bit ${at}`;
+    if (owners.has(place)) {
+      fail(`property ${key}: ${place}, is taken by ${owners.get(place)}`);
+    }
+    owners.set(place, key);
   }
 }
 
@@ -149,18 +149,6 @@ function checkTraces(names: readonly string[], fail: Fail): void {
   }
   if (new Set(names).size !== names.length) {
     fail("traces: two events have the same name");
-  }
-}
-
-function checkMigration(cls: DeviceClass, fail: Fail): void {
-  const { version = 1, minimum = version } = cls.spec.migration ?? {};
-  for (const number of [version, minimum]) {
-    if (!Number.isInteger(number) || number < 0 || number > 0x7fffffff) {
-      fail(`migration: ${number} is no version`);
-    }
-  }
-  if (minimum > version) {
-    fail(`migration: the minimum version, ${minimum}, is above the version, ${version}`);
   }
 }
 

@@ -1,35 +1,15 @@
-import { checkDeclaration, has, propertyName } from "./check.ts";
+import { checkDeclaration, has } from "./check.ts";
+import { describeProperties } from "./describe-properties.ts";
+import { describeState, scriptedParent } from "./describe-state.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
-import type { Property } from "./fields.ts";
 import { describeLines } from "./lines.ts";
 import { describePci } from "./pci-spec.ts";
 import { servedBy } from "./receivers.ts";
 import { type IoRegionSpec, isIo, type RegionSpecs, sizeOf } from "./regions.ts";
 import type { DeviceTreeSpec } from "./spec.ts";
+import { hasResets } from "./state.ts";
 import { describeTimer, timerSlots } from "./timer.ts";
-
-/** Digits as they are: a double has not enough of them for 64 bits. */
-const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
-
-function describeProperty(key: string, property: Property, receives: boolean) {
-  const { kind, description } = property;
-  const value = property.default;
-  const signed = kind === "int32" || kind === "int64";
-  return {
-    name: propertyName(key, property),
-    type: kind,
-    ...(description === undefined ? {} : { description }),
-    ...(value === undefined
-      ? {}
-      : {
-          [signed ? "default-signed" : "default-unsigned"]: rawJSON(
-            String(value === true ? 1 : value === false ? 0 : value),
-          ),
-        }),
-    ...(kind === "chardev" ? { receives } : {}),
-  };
-}
 
 function describeRegion(key: string, regions: RegionSpecs) {
   const region = regions[key]!;
@@ -50,29 +30,6 @@ function describeRegion(key: string, regions: RegionSpecs) {
     "impl-min": io?.handled?.min ?? 4,
     "impl-max": io?.handled?.max ?? 4,
     "impl-unaligned": io?.handled?.unaligned ?? false,
-  };
-}
-
-/** What a stream calls a type, it calls those that inherit from it too, as QOM classes inherit their description. */
-function sectionName(cls: DeviceClass): string {
-  const parent = scriptedParent(cls);
-  return cls.spec.migration?.name ?? (parent === undefined ? cls.spec.type : sectionName(parent));
-}
-
-function describeState(cls: DeviceClass) {
-  const { spec, layout } = cls;
-  const version = spec.migration?.version ?? 1;
-  return {
-    name: sectionName(cls),
-    version,
-    "minimum-version": spec.migration?.minimum ?? version,
-    size: layout.size,
-    fields: layout.slots.map(({ name, field, offset }) => ({
-      name,
-      type: field.kind,
-      offset,
-      count: field.count,
-    })),
   };
 }
 
@@ -99,7 +56,7 @@ function describeDeviceTree(tree: DeviceTreeSpec, cls: DeviceClass) {
  * values of fields come with the first.
  */
 function resetPhases(cls: DeviceClass): string[] {
-  const values = cls.layout.slots.some(({ field }) => field.reset !== undefined);
+  const values = hasResets(cls.layout);
   if (!["resetEnter", "resetHold", "resetExit"].some((name) => has(cls, name))) {
     return values || has(cls, "reset") ? ["all"] : [];
   }
@@ -108,16 +65,6 @@ function resetPhases(cls: DeviceClass): string[] {
     ...(has(cls, "resetHold") || has(cls, "reset") ? ["hold"] : []),
     ...(has(cls, "resetExit") ? ["exit"] : []),
   ];
-}
-
-/** The class whose QOM type is the parent of this one's, if a script declared it. */
-export function scriptedParent(cls: DeviceClass): DeviceClass | undefined {
-  let declaration: object = cls;
-  while (!Object.hasOwn(declaration, "ownSpec")) {
-    declaration = Object.getPrototypeOf(declaration);
-  }
-  const parent: unknown = Object.getPrototypeOf(declaration);
-  return typeof parent === "function" && "spec" in parent ? (parent as unknown as DeviceClass) : undefined;
 }
 
 /** A device class as ScriptType of qapi/script.json. */
@@ -137,9 +84,7 @@ export function describe(cls: DeviceClass): string {
     unparent: has(cls, "unparent"),
     finalize: has(cls, "finalize"),
     ...(spec.description === undefined ? {} : { description: spec.description }),
-    properties: Object.entries(spec.properties ?? {}).map(([key, property]) =>
-      describeProperty(key, property, receives(key)),
-    ),
+    properties: describeProperties(spec.properties ?? {}, receives),
     "inherited-properties": Object.keys(parent?.spec.properties ?? {}).length,
     irqs: spec.irqs?.length ?? 0,
     inputs: describeLines(spec.inputs),

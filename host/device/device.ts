@@ -120,7 +120,7 @@ export abstract class QomObject {
       );
     }
     const own = layout.slots.slice(parent.layout?.slots.length ?? 0);
-    defineAccessors(Declaration.prototype, { slots: own, size: layout.size });
+    defineAccessors(Declaration.prototype, { ...layout, slots: own });
     if (spec.parent !== undefined) {
       inheritFromC(Declaration.prototype);
     }

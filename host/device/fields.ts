@@ -16,7 +16,8 @@ export type FieldKind =
   | "int16"
   | "int32"
   | "int64"
-  | "unused";
+  | "unused"
+  | "struct";
 
 /** ScriptPropertyType of qapi/script.json. */
 export type PropertyKind =
@@ -29,7 +30,11 @@ export type PropertyKind =
   | "int64"
   | "size"
   | "string"
-  | "chardev";
+  | "chardev"
+  | "enum"
+  | "link"
+  | "array"
+  | "bit";
 
 declare const VALUE: unique symbol;
 
@@ -43,9 +48,33 @@ export interface Field<V = unknown> {
   readonly bytes: number;
   /** Elements of an array; 0 for a single value. */
   readonly count: number;
-  /** Value after a reset; `undefined` if a reset leaves the field alone. */
-  readonly reset: number | bigint | boolean | undefined;
+  /** Value after a reset, of an array one for each element; `undefined` if a reset leaves the field alone. */
+  readonly reset: Plain | readonly Plain[] | undefined;
+  /** First version of the section that has the field; 0 if absent. */
+  readonly since?: number;
+  /** Of a struct. */
+  readonly fields?: Fields;
+  /** Of a subsection, which is a struct that is not always in the stream. */
+  readonly subsection?: SubsectionOptions;
   readonly [VALUE]?: V;
+}
+
+/** Fields by name, in the order of the migration stream. */
+export type Fields = Readonly<Record<string, Field>>;
+
+/** What a field of one element holds. */
+export type Plain = number | bigint | boolean;
+
+/** A part of the state that migrates only if the device says so. */
+export interface SubsectionOptions {
+  /** What it is called in the stream, behind the name of the section and a slash; the field's name if absent. */
+  readonly name?: string;
+  /** 1 if absent. */
+  readonly version?: number;
+  /** Oldest version that can be loaded; the version if absent. */
+  readonly minimum?: number;
+  /** Method that says, when the device is saved, whether to save this; it is always saved if absent. */
+  readonly needed?: string;
 }
 
 /** A property: configuration, fixed when the device is realized. */
@@ -57,9 +86,19 @@ export interface Property<V = unknown> {
   /** As users write it; from the key if undefined. */
   readonly name: string | undefined;
   /** Zero of its kind if undefined. */
-  readonly default: number | bigint | boolean | undefined;
+  readonly default: Plain | string | undefined;
   /** One line for `-device TYPE,help`. */
   readonly description: string | undefined;
+  /** Of an enumeration, or an array of one: the names that the user has to choose from. */
+  readonly values?: readonly string[];
+  /** Of a link: the type that the other object must have. */
+  readonly target?: string;
+  /** Of an array: what its elements are. */
+  readonly element?: PropertyKind;
+  /** Of a bit: the word of the configuration that it is in. */
+  readonly in?: string;
+  /** Of a bit: its place in the word. */
+  readonly at?: number;
   readonly [VALUE]?: V;
 }
 
@@ -77,15 +116,22 @@ export interface PropertyOptions<V> {
 export type ValueOf<D> = D extends { readonly [VALUE]?: infer V } ? Exclude<V, undefined> : never;
 
 /** A field whose initial value is 0 (or false) and which a reset leaves alone; call it for a reset value. */
-export interface Scalar<V extends number | bigint | boolean, A> extends Field<V> {
+export interface Scalar<V extends Plain, A> extends Field<V> {
   /** The same with a reset value, which is also the first value. */
   (reset: V): Field<V>;
-  /** A fixed-size array, as a typed array over the state; a reset leaves it alone. */
-  array(count: number): Field<A>;
+  /**
+   * A fixed-size array, as a typed array over the state.
+   *
+   * @param count of elements
+   * @param options.reset value after a reset, of all elements or of each; a reset leaves the array alone if absent
+   * @throws RangeError unless `count` is 1 or more
+   * @throws DeclarationError for a reset value that does not fit
+   */
+  array(count: number, options?: { readonly reset: V | readonly V[] }): Field<A>;
 }
 
 /** {@link Scalar}, and with an options object, also an empty one, a property. */
-export interface ScalarOrProperty<V extends number | bigint | boolean, A> extends Scalar<V, A> {
+export interface ScalarOrProperty<V extends Plain, A> extends Scalar<V, A> {
   (reset: V): Field<V>;
   (options: PropertyOptions<V>): Property<V>;
 }
@@ -115,16 +161,33 @@ function checkRange(kind: PropertyKind | FieldKind, value: unknown): void {
   }
 }
 
-function property<V>(kind: PropertyKind, options: PropertyOptions<V>): Property<V> {
+/** For the host's other declarations of properties. */
+export function property<V>(kind: PropertyKind, options: PropertyOptions<V>): Property<V> {
   const { name, description } = options;
   checkRange(kind, options.default);
   return { is: "property", kind, name, description, default: options.default as Property["default"] };
 }
 
-function scalar<V extends number | bigint | boolean, A>(
-  kind: FieldKind,
-  bytes: number,
-): ScalarOrProperty<V, A> {
+/** @throws RangeError unless an array can have so many elements */
+export function checkCount(count: number): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new RangeError(`an array of ${count} elements cannot be declared`);
+  }
+}
+
+/** A reset value for each element. */
+function elements<V extends Plain>(kind: FieldKind, count: number, reset: V | readonly V[]): readonly V[] {
+  const values = Array.isArray(reset) ? (reset as readonly V[]) : new Array<V>(count).fill(reset as V);
+  if (values.length !== count) {
+    throw new DeclarationError(`${values.length} reset values for an array of ${count} elements`);
+  }
+  for (const value of values) {
+    checkRange(kind, value);
+  }
+  return values;
+}
+
+function scalar<V extends Plain, A>(kind: FieldKind, bytes: number): ScalarOrProperty<V, A> {
   const field = { is: "field", kind, bytes, count: 0 } as const;
   const declare = (argument: V | PropertyOptions<V>) => {
     if (typeof argument === "object") {
@@ -133,11 +196,9 @@ function scalar<V extends number | bigint | boolean, A>(
     checkRange(kind, argument);
     return { ...field, reset: argument };
   };
-  const array = (count: number): Field<A> => {
-    if (!Number.isInteger(count) || count < 1) {
-      throw new RangeError(`an array of ${count} elements cannot be declared`);
-    }
-    return { ...field, count, reset: undefined };
+  const array = (count: number, options?: { readonly reset: V | readonly V[] }): Field<A> => {
+    checkCount(count);
+    return { ...field, count, reset: options && elements(kind, count, options.reset) };
   };
   return Object.assign(declare, { ...field, reset: undefined, array }) as unknown as ScalarOrProperty<V, A>;
 }
@@ -165,10 +226,3 @@ export const i64 = scalar<bigint, BigInt64Array>("int64", 8);
 export function unused(count: number): Field<never> {
   return { is: "field", kind: "unused", bytes: 1, count, reset: undefined };
 }
-
-/** A size in bytes; users may write suffixes such as `4M`. */
-export const size = (options: PropertyOptions<bigint> = {}): Property<bigint> => property("size", options);
-
-/** Text; empty if the user gives none. */
-export const string = (options: Omit<PropertyOptions<string>, "default"> = {}): Property<string> =>
-  property("string", options);

@@ -1,13 +1,14 @@
 import type { CParent } from "./c-parent.ts";
 import type { Chardev } from "./chardev.ts";
 import type { Dma } from "./dma.ts";
-import type { Field, Property, ValueOf } from "./fields.ts";
+import type { Fields, Property, ValueOf } from "./fields.ts";
 import type { InputLines, OutputLines } from "./gpio.ts";
 import type { IrqLines } from "./irq.ts";
 import type { BaseName, SENSELESS } from "./kinds.ts";
 import type { Lines } from "./lines.ts";
 import type { PciOf } from "./pci.ts";
 import type { MsiSpec, MsixSpec, PciSpec } from "./pci-spec.ts";
+import type { Bit } from "./properties.ts";
 import type {
   AliasRegionSpec,
   ContainerRegionSpec,
@@ -16,7 +17,7 @@ import type {
   RegionOf,
   RegionSpecs,
 } from "./regions.ts";
-import type { Timer } from "./timer.ts";
+import type { FieldsOf } from "./struct.ts";
 import type { TraceEvent } from "./trace.ts";
 
 /** The device-tree node of a device that a user adds to a board with a platform bus. */
@@ -31,6 +32,25 @@ export interface DeviceTreeSpec {
   readonly alias?: string;
   /** Lines that appear as interrupts; the first alone if absent. */
   readonly interrupts?: readonly string[];
+}
+
+/** How a device's state migrates. */
+export interface MigrationSpec {
+  /** Of the section; the type's name if absent. */
+  readonly name?: string;
+  /** Of the section; 1 if absent. */
+  readonly version?: number;
+  /** Oldest version that can be loaded; the version if absent. */
+  readonly minimum?: number;
+  /** When the section migrates, by QEMU's names (MIG_PRI_*), each before those to its left; `default` if absent. */
+  readonly priority?: "default" | "iommu" | "pci-bus" | "virtio-mem" | "gicv3-its" | "gicv3";
+  /** A machine with this device can be neither migrated nor saved, because of this if a reason is given. */
+  readonly unmigratable?: true | string;
+  /**
+   * Methods that say of the state that was loaded whether it makes sense, called before `postLoad()`: the first that
+   * returns anything but true makes loading fail, and the device keeps the state that it had.
+   */
+  readonly validate?: readonly string[];
 }
 
 /** What a device is, as far as QEMU must know before it runs any of its code. */
@@ -51,9 +71,8 @@ export interface DeviceSpec {
   /** Configuration, by name. */
   readonly properties?: Readonly<Record<string, Property>>;
   /** What migrates and survives; in the order of the migration stream. */
-  readonly state?: Readonly<Record<string, Field>>;
-  /** The migration section; name of the type and version 1 if absent. */
-  readonly migration?: { readonly name?: string; readonly version?: number; readonly minimum?: number };
+  readonly state?: Fields;
+  readonly migration?: MigrationSpec;
   /** Outgoing interrupt lines, in the order in which boards connect them. */
   readonly irqs?: readonly string[];
   /** Arrays of GPIO inputs: `{ pins: lines(8) }`. */
@@ -99,21 +118,16 @@ export type Merged<P, S> = P extends DeviceSpec
 /** A part of the declaration; one with nothing in it if it is absent. */
 type Part<S, K extends string> = K extends keyof S ? Exclude<S[K], undefined> : Record<never, never>;
 
-type KeysOfKind<F, V> = {
-  [K in keyof F]: [ValueOf<F[K]>] extends [never] ? never : ValueOf<F[K]> extends V ? K : never;
-}[keyof F];
+/** Fields as members of the device. */
+export type StateOf<S> = FieldsOf<Part<S, "state">>;
 
-/** Fields as properties of the device; arrays are views of fixed memory, and like timers cannot be replaced. */
-export type StateOf<S> = {
-  -readonly [K in KeysOfKind<Part<S, "state">, number | bigint | boolean>]: ValueOf<Part<S, "state">[K]>;
-} & {
-  readonly [K in KeysOfKind<Part<S, "state">, ArrayBufferView | Timer>]: ValueOf<Part<S, "state">[K]>;
-};
+/** Words that the properties of P have bits in. */
+type WordsOf<P> = { [K in keyof P]: P[K] extends Bit<infer W> ? W : never }[keyof P];
 
-/** Values of the properties, fixed since realize. */
+/** Values of the properties, fixed since realize; and the words that bits are in. */
 export type ConfigOf<S> = {
   readonly [K in keyof Part<S, "properties">]: ValueOf<Part<S, "properties">[K]>;
-};
+} & { readonly [W in WordsOf<Part<S, "properties">>]: number };
 
 type Names<V> = V extends readonly (infer N extends string)[] ? N : never;
 
@@ -185,6 +199,7 @@ export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> 
   readonly parent?: P extends DeviceSpec ? never : string;
   readonly state?: { readonly [K in keyof Part<S, "state"> & (Taken | keyof Part<P, "state">)]: never };
   readonly irqs?: readonly Exclude<Names<Part<S, "irqs">>, "drive">[];
+  readonly migration?: Only<Part<S, "migration">, MigrationSpec>;
   readonly regions?: {
     readonly [K in keyof Part<S, "regions">]: CheckedRegion<
       Part<S, "regions">[K],
@@ -227,7 +242,12 @@ type Taken =
   | "receiveBreak"
   | "chardevEvent"
   | "gpioChanged"
+  | "preSave"
+  | "postSave"
+  | "preLoad"
   | "postLoad"
+  | "save"
+  | "load"
   | "clockChanged"
   | "timerExpired";
 

@@ -107,6 +107,41 @@ export interface GpioListener {
   gpioChanged(name: string, line: number, level: boolean): void;
 }
 
+/** Brings its state up to date before it is migrated or saved. A throw makes that fail with its message. */
+export interface PreSave {
+  preSave(): void;
+}
+
+/** Takes note that its state was migrated or saved, or that this failed. */
+export interface PostSave {
+  postSave(): void;
+}
+
+/**
+ * Prepares its state for being overwritten: what a stream of an older version lacks keeps its value. A throw makes the
+ * migration fail with that message.
+ */
+export interface PreLoad {
+  preLoad(): void;
+}
+
+/**
+ * Migrates what fields cannot express, as bytes of its own making. They are in a subsection that devices without this
+ * trait do not have, of the section's version.
+ */
+export interface Saver {
+  /** At most 16 MiB; undefined if there is nothing to save. */
+  save(): Uint8Array | undefined;
+  /**
+   * Takes back what {@link save} made; called before `postLoad()`, and not at all if the stream has none.
+   *
+   * @param bytes a copy, the device's to keep
+   * @param version of the section that is loaded
+   * @throws anything, which makes the migration fail with that message
+   */
+  load(bytes: Uint8Array, version: number): void;
+}
+
 /** Checks or mends its state after a migration. A throw makes the migration fail with that message. */
 export interface PostLoad {
   /** @param version of the stream */

@@ -14,6 +14,7 @@ import { expire } from "./expiry.ts";
 import { gpioChanged } from "./gpio.ts";
 import { type Instance, instances, synchronous } from "./instances.ts";
 import { forget, init, realize, unparent, unrealize } from "./lifecycle.ts";
+import * as migration from "./migration.ts";
 import { reset } from "./reset.ts";
 
 function pointerIn(frame: number): Pointer {
@@ -45,11 +46,16 @@ function act(instance: Instance, frame: number): void {
       reset(instance, words[at + FRAME.kind]!, words[at + FRAME.value]!);
       return;
     case KIND.PRE_SAVE:
-      qemu.script_instance_snapshot(instance.pointer);
+      migration.save(instance);
+      return;
+    case KIND.POST_SAVE:
+      synchronous("postSave", device.postSave?.());
+      return;
+    case KIND.PRE_LOAD:
+      synchronous("preLoad", device.preLoad?.());
       return;
     case KIND.POST_LOAD:
-      qemu.script_instance_restore(instance.pointer);
-      synchronous("postLoad", device.postLoad?.(words[at + FRAME.value]!));
+      migration.load(instance, words[at + FRAME.value]!);
       return;
     case KIND.RECEIVE:
       synchronous(
@@ -85,8 +91,10 @@ const NAMES = Object.fromEntries(Object.entries(KIND).map(([name, kind]) => [kin
 /** Calls whose caller gets the error; the others report it. */
 const FALLIBLE: ReadonlySet<number> = new Set([
   KIND.REALIZE,
-  KIND.POST_LOAD,
   KIND.PRE_SAVE,
+  KIND.POST_SAVE,
+  KIND.PRE_LOAD,
+  KIND.POST_LOAD,
   KIND.NMI,
   KIND.PROP_GET,
   KIND.PROP_SET,

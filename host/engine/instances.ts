@@ -26,7 +26,12 @@ export interface Traits {
   receiveBreak?(name: string): unknown;
   chardevEvent?(name: string, event: string): unknown;
   gpioChanged?(name: string, line: number, level: boolean): unknown;
+  preSave?(): unknown;
+  postSave?(): unknown;
+  preLoad?(): unknown;
   postLoad?(version: number): unknown;
+  save?(): unknown;
+  load?(bytes: Uint8Array, version: number): unknown;
   clockChanged?(name: string): unknown;
   configRead?(address: number, length: number): unknown;
   configWrite?(address: number, value: number, length: number): unknown;

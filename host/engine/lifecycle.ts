@@ -2,10 +2,9 @@
 
 import type { Pointer } from "bun:ffi";
 import { Chardev } from "../device/chardev.ts";
-import { checkMade, has, propertyName } from "../device/check.ts";
+import { checkMade, has } from "../device/check.ts";
 import { type DeviceClass, make, SELF } from "../device/device.ts";
 import { Dma } from "../device/dma.ts";
-import type { Property } from "../device/fields.ts";
 import { type InputPort, inputPort, outputArrays } from "../device/gpio.ts";
 import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
@@ -13,7 +12,7 @@ import { makePci } from "../device/pci.ts";
 import { servedBy } from "../device/receivers.ts";
 import { isIo, makeRegions } from "../device/regions.ts";
 import type { DeviceSpec } from "../device/spec.ts";
-import { staleViews, VIEWS, viewsOf } from "../device/state.ts";
+import { dropStructs, staleViews, VIEWS, viewsOf } from "../device/state.ts";
 import { makeTimers, TIMERS } from "../device/timer.ts";
 import { borrow, qemu, text } from "../native/library.ts";
 import { forgetAccessors } from "../qom/accessors.ts";
@@ -21,6 +20,7 @@ import { wrap } from "../qom/object.ts";
 import { SelfReference } from "../qom/reference.ts";
 import { updateRoom } from "./access.ts";
 import { type ChardevPort, receiversOf } from "./chardevs.ts";
+import { configValue, configWords } from "./config.ts";
 import { expiriesOf } from "./expiry.ts";
 import {
   classes,
@@ -51,32 +51,16 @@ interface Unrealized {
 /** By instance id. */
 const unrealized = new Map<number, Unrealized>();
 
-function configValue(instance: Pointer, key: string, property: Property): unknown {
-  const value = text(qemu.script_instance_property(instance, propertyName(key, property)));
-  switch (property.kind) {
-    case "bool":
-      return value === "true";
-    case "string":
-      return value;
-    case "uint64":
-      // QEMU prints it signed.
-      return BigInt.asUintN(64, BigInt(value));
-    case "int64":
-    case "size":
-      return BigInt(value);
-    default:
-      return Number(value);
-  }
-}
-
 /** The properties' values, once they cannot change any more; the chardevs among them are there already. */
 function configOf(pointer: Pointer, spec: DeviceSpec, chardevs: readonly ChardevPort[]): object {
   let next = 0;
-  const values = Object.entries(spec.properties ?? {}).map(([key, property]) => [
+  const properties = spec.properties ?? {};
+  const values = Object.entries(properties).map(([key, property]) => [
     key,
     property.kind === "chardev" ? chardevs[next++]!.chardev : configValue(pointer, key, property),
   ]);
-  return Object.freeze(Object.fromEntries(values));
+  const config: Record<string, unknown> = Object.fromEntries(values);
+  return Object.freeze({ ...config, ...configWords(properties, config) });
 }
 
 function clockGetters(instance: Handle, spec: DeviceSpec): object {
@@ -107,9 +91,10 @@ function makeParts(pointer: Pointer, { cls, trace }: RegisteredClass): Parts {
   };
   const dma = new Dma(self);
   const regions = makeRegions(self, spec.regions ?? {});
+  const views = viewsOf(block, layout);
   const own = {
     [SELF]: { value: self },
-    [VIEWS]: { value: viewsOf(block, layout), writable: true },
+    [VIEWS]: { value: views, writable: true },
     [TIMERS]: { value: makeTimers(layout, self) },
     config: { get: early, enumerable: true, configurable: true },
     object: { value: wrap(new SelfReference(self, spec.type)) },
@@ -129,6 +114,7 @@ function makeParts(pointer: Pointer, { cls, trace }: RegisteredClass): Parts {
     for (const handle of handles) {
       handle.drop();
     }
+    dropStructs(views, spec.type);
     if (device) {
       device[VIEWS] = staleViews(spec.type);
     }

@@ -29,6 +29,8 @@ export const KIND = {
   INIT: 17,
   UNPARENT: 18,
   FORGET: 19,
+  POST_SAVE: 20,
+  PRE_LOAD: 21,
   CONFIG_READ: 26,
   CONFIG_WRITE: 27,
   PROP_GET: 28,
@@ -47,6 +49,8 @@ export const CAN = { GET: 1, SET: 2 } as const;
 export const MAX_FRAMES = 256;
 export const MAX_ROOMS = 4096;
 export const MAX_BYTES = 4096;
+export const MAX_SUBSECTIONS = 31;
+export const MAX_BLOB = 16_777_216;
 export const FIBER_FRAME = 0;
 export const POST_FRAME = 1;
 

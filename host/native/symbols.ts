@@ -39,10 +39,16 @@ export const SYMBOLS = {
   script_register_type: { args: ["cstring", "ptr"], returns: "ptr" },
   /** void *script_instance_state(void *instance) */
   script_instance_state: { args: ["ptr"], returns: "ptr" },
-  /** void script_instance_snapshot(void *instance) */
-  script_instance_snapshot: { args: ["ptr"], returns: "void" },
+  /** void script_instance_snapshot(void *instance, uint32_t needed) */
+  script_instance_snapshot: { args: ["ptr", "u32"], returns: "void" },
   /** void script_instance_restore(void *instance) */
   script_instance_restore: { args: ["ptr"], returns: "void" },
+  /** void script_instance_set_blob(void *instance, const void *bytes, uint64_t length) */
+  script_instance_set_blob: { args: ["ptr", "buffer", "buffer_length"], returns: "void" },
+  /** int32_t script_instance_blob_length(void *instance) */
+  script_instance_blob_length: { args: ["ptr"], returns: "i32" },
+  /** void *script_instance_blob(void *instance) */
+  script_instance_blob: { args: ["ptr"], returns: "ptr" },
   /** uint32_t script_instance_region(void *instance, uint32_t index) */
   script_instance_region: { args: ["ptr", "u32"], returns: "u32" },
   /** void *script_instance_chardev(void *instance, uint32_t index) */
@@ -51,6 +57,8 @@ export const SYMBOLS = {
   script_chardev_room: { args: ["ptr"], returns: "i32" },
   /** const char *script_instance_property(void *instance, const char *name) */
   script_instance_property: { args: ["ptr", "cstring"], returns: "ptr" },
+  /** const char *script_instance_link_type(void *instance, const char *name) */
+  script_instance_link_type: { args: ["ptr", "cstring"], returns: "ptr" },
   /** const char *script_instance_type(void *instance) */
   script_instance_type: { args: ["ptr"], returns: "ptr" },
   /** const char *script_instance_path(void *instance) */

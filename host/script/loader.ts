@@ -1,6 +1,7 @@
 import { type Bank, compile } from "../device/bank.ts";
 import { accessTrace } from "../device/bank-trace.ts";
-import { describe, scriptedParent } from "../device/describe.ts";
+import { describe } from "../device/describe.ts";
+import { scriptedParent } from "../device/describe-state.ts";
 import { type DeviceClass, QomObject } from "../device/device.ts";
 import { DeclarationError } from "../device/errors.ts";
 import { isIo } from "../device/regions.ts";

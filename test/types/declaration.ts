@@ -281,9 +281,9 @@ u32({ default: true });
 u64({ default: 1 });
 // @ts-expect-error a size has 64 bits
 size({ default: 4096 });
-// @ts-expect-error QEMU has no text with a default
-string({ default: "x" });
-// @ts-expect-error nor a chardev with one
+// @ts-expect-error a text's default is text
+string({ default: 1 });
+// @ts-expect-error a chardev has none
 chardev({ default: "serial0" });
 // @ts-expect-error a misspelt option
 bool({ defualt: true });

@@ -9,7 +9,6 @@
 #include "hw/irq.h"
 #include "hw/qdev-clock.h"
 #include "hw/qdev-properties.h"
-#include "qemu/error-report.h"
 #include "device.h"
 
 static GPtrArray *instances;
@@ -45,6 +44,7 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_CONFIG_WRITE] = "configWrite",
         [SCRIPT_PROP_GET] = "getting a property",
         [SCRIPT_PROP_SET] = "setting a property",
+        [SCRIPT_POST_SAVE] = "postSave", [SCRIPT_PRE_LOAD] = "preLoad",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";
@@ -177,10 +177,7 @@ void script_instance_init(Object *obj)
     instance->id = instances->len;
     g_ptr_array_add(instances, instance);
     if (type->decl->state) {
-        instance->state = g_memdup2(type->initial_state,
-                                    type->decl->state->size);
-        instance->saved = g_malloc0(type->decl->state->size);
-        instance->tail->vmstate = instance->state;
+        script_state_init(instance);
     }
     script_regions_init(instance);
     if (object_dynamic_cast(obj, TYPE_SYS_BUS_DEVICE)) {
@@ -208,8 +205,7 @@ static void free_instance(ScriptInstance *instance)
 {
     g_ptr_array_index(instances, instance->id) = NULL;
     g_free(instance->timers);
-    g_free(instance->saved);
-    g_free(instance->state);
+    script_state_free(instance);
     g_free(instance);
 }
 
@@ -235,6 +231,7 @@ void script_instance_finalize(Object *obj)
     g_free(instance->irqs);
     script_gpio_free(instance);
     script_regions_free(instance);
+    script_free_properties(obj, instance->type);
     if (instance->known) {
         script_post(SCRIPT_FORGET, instance->id, 0, 0, NULL, 0, NULL, NULL);
     } else {
@@ -255,7 +252,11 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
 {
     uint32_t i;
 
+    if (!script_block_migration(instance, errp)) {
+        return;
+    }
     if (!script_regions_realize(instance, errp)) {
+        script_unblock_migration(instance);
         return;
     }
     /* Its realize() may raise a line or write to its chardevs */
@@ -266,6 +267,7 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
         script_gpio_disconnect(instance);
         script_accessors_remove(instance);
         script_regions_unrealize(instance);
+        script_unblock_migration(instance);
         return;
     }
     instance->known = true;
@@ -287,6 +289,7 @@ static void put_to_rest(ScriptInstance *instance)
     script_gpio_disconnect(instance);
     script_accessors_remove(instance);
     script_regions_unrealize(instance);
+    script_unblock_migration(instance);
 }
 
 void script_device_realize(DeviceState *dev, Error **errp)
@@ -376,45 +379,6 @@ const char *script_instance_super_error(void)
     return super_error ? error_get_pretty(super_error) : NULL;
 }
 
-/*
- * The stream is written from a copy that the engine's thread makes, and read
- * into one that it takes over, so that no script is between two writes.
- */
-int script_pre_save(void *opaque)
-{
-    ScriptInstance *instance = script_instance_of(OBJECT(opaque));
-    Error *err = NULL;
-
-    if (!call(instance, SCRIPT_PRE_SAVE, 0, &err)) {
-        error_report_err(err);
-        return -EINVAL;
-    }
-    instance->tail->vmstate = instance->saved;
-    return 0;
-}
-
-int script_pre_load(void *opaque)
-{
-    ScriptInstance *instance = script_instance_of(OBJECT(opaque));
-
-    /* Fields that the stream lacks stay as they are */
-    script_instance_snapshot(instance);
-    instance->tail->vmstate = instance->saved;
-    return 0;
-}
-
-int script_post_load(void *opaque, int version_id)
-{
-    ScriptInstance *instance = script_instance_of(OBJECT(opaque));
-    Error *err = NULL;
-
-    if (!call(instance, SCRIPT_POST_LOAD, version_id, &err)) {
-        error_report_err(err);
-        return -EINVAL;
-    }
-    return 0;
-}
-
 /* --- what the script calls ---------------------------------------------- */
 
 void *script_instance_state(void *opaque)
@@ -422,26 +386,6 @@ void *script_instance_state(void *opaque)
     ScriptInstance *instance = opaque;
 
     return instance->state;
-}
-
-void script_instance_snapshot(void *opaque)
-{
-    ScriptInstance *instance = opaque;
-
-    if (instance->state) {
-        memcpy(instance->saved, instance->state,
-               instance->type->decl->state->size);
-        script_timers_save(instance, instance->saved);
-    }
-}
-
-void script_instance_restore(void *opaque)
-{
-    ScriptInstance *instance = opaque;
-
-    memcpy(instance->state, instance->saved,
-           instance->type->decl->state->size);
-    script_timers_load(instance);
 }
 
 uint32_t script_instance_region(void *opaque, uint32_t index)
@@ -456,21 +400,6 @@ void *script_instance_chardev(void *opaque, uint32_t index)
     ScriptInstance *instance = opaque;
 
     return &instance->chardevs[index];
-}
-
-/*
- * As text: properties are read once, at realize.  The string lives until the
- * next call.
- */
-const char *script_instance_property(void *opaque, const char *name)
-{
-    static char *text;
-    ScriptInstance *instance = opaque;
-    SCRIPT_API_GUARD();
-
-    g_free(text);
-    text = object_property_print(instance->obj, name, false, NULL);
-    return text ?: "";
 }
 
 const char *script_instance_type(void *opaque)

@@ -48,8 +48,14 @@ struct ScriptTypeData {
  */
 typedef struct ScriptTail {
     ScriptInstance *instance;
-    void *vmstate;               /* the state that vmstate code works on */
 } ScriptTail;
+
+/* Bytes that a script makes to be saved with its state, or gets back */
+typedef struct ScriptBlob {
+    uint32_t length;
+    bool present;
+    void *bytes;
+} ScriptBlob;
 
 typedef struct ScriptRegionPort {
     MemoryRegion mr;
@@ -116,7 +122,11 @@ struct ScriptInstance {
     bool live;                   /* between realize and unrealize */
     bool known;                  /* the script has an object for it */
     void *state;
-    void *saved;                 /* copy of @state for saving */
+    void *saved;                 /* copy of @state, and behind it a ScriptBlob:
+                                    what vmstate code works on */
+    uint32_t needed;             /* a bit for each subsection to save */
+    int stream_version;          /* of what is being loaded */
+    Error *blocker;
     ScriptRegionPort *regions;
     AddressSpace *dma_as;        /* found at the first use */
     qemu_irq *irqs;
@@ -146,13 +156,25 @@ ScriptInstance *script_instance_by_id(uint32_t id);
 
 /* property.c; the first returns the size of an object of the type */
 size_t script_make_properties(ScriptTypeData *type);
-void script_install_properties(DeviceClass *dc, ScriptTypeData *type);
+void script_install_properties(ObjectClass *oc, ScriptTypeData *type);
+void script_free_properties(Object *obj, ScriptTypeData *type);
+bool script_check_properties(const ScriptType *decl, Error **errp);
 
 /* accessor.c: takes away the properties that the instance's script added */
 void script_accessors_remove(ScriptInstance *instance);
 
 /* vmstate.c */
 VMStateDescription *script_make_vmsd(ScriptTypeData *type);
+
+/* migrate.c */
+void script_state_init(ScriptInstance *instance);
+void script_state_free(ScriptInstance *instance);
+int script_pre_save(void *opaque);
+int script_post_save(void *opaque);
+int script_pre_load(void *opaque);
+int script_post_load(void *opaque, int version_id);
+bool script_block_migration(ScriptInstance *instance, Error **errp);
+void script_unblock_migration(ScriptInstance *instance);
 
 /* device.c: the parts of a type that run for an instance */
 void script_instance_init(Object *obj);
@@ -163,9 +185,6 @@ void script_instance_nmi(NMIState *nmi, int cpu_index, Error **errp);
 void script_object_complete(UserCreatable *uc, Error **errp);
 void script_device_realize(DeviceState *dev, Error **errp);
 void script_device_unrealize(DeviceState *dev);
-int script_pre_save(void *opaque);
-int script_pre_load(void *opaque);
-int script_post_load(void *opaque, int version_id);
 
 /* pci.c */
 void script_pci_class_init(ObjectClass *klass, ScriptTypeData *type);

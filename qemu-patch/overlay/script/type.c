@@ -39,7 +39,6 @@ static void device_class_init(ObjectClass *klass, ScriptTypeData *type)
     if (type->vmsd) {
         dc->vmsd = type->vmsd;
     }
-    script_install_properties(dc, type);
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
 }
 
@@ -93,6 +92,7 @@ static void class_init(ObjectClass *klass, void *data)
     if (object_class_dynamic_cast(klass, TYPE_DEVICE)) {
         device_class_init(klass, type);
     }
+    script_install_properties(klass, type);
 }
 
 /* --- registering --------------------------------------------------------- */
@@ -159,7 +159,7 @@ static bool check_type(const ScriptType *decl, Error **errp)
             return false;
         }
     }
-    return true;
+    return script_check_properties(decl, errp);
 }
 
 static void ensure_interface(const char *name)

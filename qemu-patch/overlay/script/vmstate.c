@@ -5,6 +5,8 @@
  */
 
 #include "qemu/osdep.h"
+#include "migration/qemu-file-types.h"
+#include "qobject/json-writer.h"
 #include "device.h"
 
 typedef struct FieldKind {
@@ -23,7 +25,10 @@ static const FieldKind field_kinds[] = {
     [SCRIPT_FIELD_TYPE_INT32] = { &vmstate_info_int32, 4 },
     [SCRIPT_FIELD_TYPE_INT64] = { &vmstate_info_int64, 8 },
     [SCRIPT_FIELD_TYPE_UNUSED] = { &vmstate_info_unused_buffer, 1 },
+    [SCRIPT_FIELD_TYPE_STRUCT] = { },
 };
+
+static VMStateDescription *make_layout(const ScriptLayout *layout);
 
 static void make_field(VMStateField *field, const ScriptField *decl)
 {
@@ -33,39 +38,167 @@ static void make_field(VMStateField *field, const ScriptField *decl)
     field->info = kind->info;
     field->offset = decl->offset;
     field->size = kind->size;
+    field->version_id = decl->since;
+    field->flags = decl->count ? VMS_ARRAY : VMS_SINGLE;
+    field->num = decl->count;
     if (decl->type == SCRIPT_FIELD_TYPE_UNUSED) {
         field->size = decl->count;
         field->flags = VMS_BUFFER;
-    } else if (decl->count) {
-        field->num = decl->count;
-        field->flags = VMS_ARRAY;
-    } else {
-        field->flags = VMS_SINGLE;
+    } else if (decl->type == SCRIPT_FIELD_TYPE_STRUCT) {
+        field->size = decl->layout->size;
+        field->flags |= VMS_STRUCT;
+        field->vmsd = make_layout(decl->layout);
     }
 }
 
-static VMStateDescription *make_fields(const ScriptState *state)
+static VMStateDescription *make_layout(const ScriptLayout *layout)
 {
-    size_t n = QAPI_LIST_LENGTH(state->fields);
+    size_t n = QAPI_LIST_LENGTH(layout->fields);
     VMStateField *fields = g_new0(VMStateField, n + 1);
     const VMStateDescription vmsd = {
-        .name = state->name,
-        .version_id = state->version,
-        .minimum_version_id = state->minimum_version,
+        .name = layout->name,
+        .version_id = layout->version,
+        .minimum_version_id = layout->minimum_version,
         .fields = fields,
     };
     ScriptFieldList *decl;
     size_t i = 0;
 
-    for (decl = state->fields; decl; decl = decl->next) {
+    for (decl = layout->fields; decl; decl = decl->next) {
         make_field(&fields[i++], decl->value);
     }
     fields[n].flags = VMS_END;
     return g_memdup2(&vmsd, sizeof(vmsd));
 }
 
+/* --- the bytes that a script makes itself --------------------------------- */
+
 /*
- * The fields are in a block that the object points to, so the device's own
+ * Runs between the two fields: the length is in the stream of a stranger, and
+ * would be allocated.  That it came at all is worth knowing, as it may be 0.
+ */
+static bool blob_fits(void *opaque, int version_id)
+{
+    ScriptBlob *blob = opaque;
+
+    blob->present = true;
+    return blob->length <= SCRIPT_MAX_BLOB;
+}
+
+/* At the end of the copy of the state block: see ScriptBlob */
+static VMStateDescription *make_blob(const ScriptLayout *state)
+{
+    static const VMStateField parts[] = {
+        VMSTATE_UINT32(length, ScriptBlob),
+        VMSTATE_VALIDATE("the length", blob_fits),
+        VMSTATE_VBUFFER_ALLOC_UINT32(bytes, ScriptBlob, 0, NULL, length),
+        VMSTATE_END_OF_LIST()
+    };
+    char *name = g_strdup_printf("%s/blob", state->name);
+    const VMStateDescription inner = {
+        .name = g_strdup_printf("%s.bytes", name),
+        .fields = parts,
+    };
+    VMStateField *fields = g_new0(VMStateField, 2);
+    const VMStateDescription vmsd = {
+        .name = name,
+        .version_id = state->version,
+        .minimum_version_id = state->minimum_version,
+        .fields = fields,
+    };
+
+    fields[0].name = "blob";
+    fields[0].offset = state->size;
+    fields[0].size = sizeof(ScriptBlob);
+    fields[0].flags = VMS_STRUCT;
+    fields[0].vmsd = g_memdup2(&inner, sizeof(inner));
+    fields[1].flags = VMS_END;
+    return g_memdup2(&vmsd, sizeof(vmsd));
+}
+
+/* --- the section --------------------------------------------------------- */
+
+/* Always is; but only here does one hear of the stream's version */
+static bool block_exists(void *opaque, int version_id)
+{
+    script_instance_of(opaque)->stream_version = version_id;
+    return true;
+}
+
+static int get_block(QEMUFile *f, void *pv, size_t size,
+                     const VMStateField *field)
+{
+    ScriptInstance *instance = script_instance_of(pv);
+
+    return vmstate_load_state(f, field->vmsd, instance->saved,
+                              instance->stream_version);
+}
+
+static int put_block(QEMUFile *f, void *pv, size_t size,
+                     const VMStateField *field, JSONWriter *vmdesc)
+{
+    ScriptInstance *instance = script_instance_of(pv);
+    const VMStateDescription *needed[SCRIPT_MAX_SUBSECTIONS + 2] = { };
+    VMStateDescription vmsd = *field->vmsd;
+    uint32_t i, n = 0;
+    int ret;
+
+    /* Which are needed was asked once, so there are no callbacks to ask */
+    for (i = 0; vmsd.subsections[i]; i++) {
+        if (instance->needed & (1u << i)) {
+            needed[n++] = vmsd.subsections[i];
+        }
+    }
+    vmsd.subsections = needed;
+    if (vmdesc) {
+        json_writer_start_object(vmdesc, "struct");
+    }
+    ret = vmstate_save_state(f, &vmsd, instance->saved, vmdesc);
+    if (vmdesc) {
+        json_writer_end_object(vmdesc);
+    }
+    return ret;
+}
+
+/*
+ * To the stream a struct in which all fields of the device are, so that in it
+ * they look as if they were the device's own
+ */
+static const VMStateInfo block_info = {
+    .name = "struct",
+    .get = get_block,
+    .put = put_block,
+};
+
+static VMStateDescription *make_block(const ScriptState *state)
+{
+    VMStateDescription *vmsd = make_layout(qapi_ScriptState_base(state));
+    size_t n = QAPI_LIST_LENGTH(state->subsections);
+    const VMStateDescription **all = g_new0(const VMStateDescription *, n + 2);
+    ScriptLayoutList *sub;
+    size_t i = 0;
+
+    for (sub = state->subsections; sub; sub = sub->next) {
+        all[i++] = make_layout(sub->value);
+    }
+    if (state->blob) {
+        all[i] = make_blob(qapi_ScriptState_base(state));
+    }
+    vmsd->subsections = all;
+    return vmsd;
+}
+
+static const MigrationPriority priorities[] = {
+    [SCRIPT_PRIORITY_DEFAULT] = MIG_PRI_DEFAULT,
+    [SCRIPT_PRIORITY_IOMMU] = MIG_PRI_IOMMU,
+    [SCRIPT_PRIORITY_PCI_BUS] = MIG_PRI_PCI_BUS,
+    [SCRIPT_PRIORITY_VIRTIO_MEM] = MIG_PRI_VIRTIO_MEM,
+    [SCRIPT_PRIORITY_GICV3_ITS] = MIG_PRI_GICV3_ITS,
+    [SCRIPT_PRIORITY_GICV3] = MIG_PRI_GICV3,
+};
+
+/*
+ * The fields are in a block that the instance points to, so the device's own
  * description has just the block.  In the stream that makes no difference.
  */
 VMStateDescription *script_make_vmsd(ScriptTypeData *type)
@@ -74,9 +207,12 @@ VMStateDescription *script_make_vmsd(ScriptTypeData *type)
     VMStateField *fields = g_new0(VMStateField, 4), *field;
     const VMStateDescription vmsd = {
         .name = state->name,
+        .unmigratable = state->unmigratable,
         .version_id = state->version,
         .minimum_version_id = state->minimum_version,
+        .priority = priorities[state->priority],
         .pre_save = script_pre_save,
+        .post_save = state->post_save ? script_post_save : NULL,
         .pre_load = script_pre_load,
         .post_load = script_post_load,
         .fields = fields,
@@ -84,10 +220,10 @@ VMStateDescription *script_make_vmsd(ScriptTypeData *type)
 
     field = script_pci_make_fields(fields, type->decl->pci);
     field->name = "state";
-    field->offset = type->tail + offsetof(ScriptTail, vmstate);
-    field->size = state->size;
-    field->flags = VMS_STRUCT | VMS_POINTER;
-    field->vmsd = make_fields(state);
+    field->info = &block_info;
+    field->flags = VMS_SINGLE;
+    field->field_exists = block_exists;
+    field->vmsd = make_block(state);
     field[1].flags = VMS_END;
     return g_memdup2(&vmsd, sizeof(vmsd));
 }

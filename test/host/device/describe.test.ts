@@ -2,19 +2,26 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
+  array,
+  bit,
   bool,
   chardev,
   DeclarationError,
   type DeviceClass,
+  enumeration,
   i8,
   i16,
   i32,
   i64,
   lines,
+  link,
   PCIDevice,
   SysBusDevice,
+  since,
   size,
   string,
+  struct,
+  subsection,
   timer,
   u8,
   u16,
@@ -48,6 +55,14 @@ class Full extends SysBusDevice.with({
     room: size({ default: 4096n }),
     label: string({ name: "x-label" }),
     line: chardev({ description: "a line" }),
+    title: string({ default: "none" }),
+    mode: enumeration(["slow", "fast"], { default: "fast", description: "how fast" }),
+    next: link("sys-bus-device", { description: "what comes behind it" }),
+    pins: array(u32),
+    modes: array(enumeration(["in", "out"])),
+    pullup: bit({ in: "flags", at: 3, default: true }),
+    pulldown: bit({ in: "flags", at: 31 }),
+    quiet: bit({ in: "quirks", at: 0 }),
   },
   irqs: ["a", "b", "c"],
   inputs: { pins: lines(8), bare: lines(2, { anonymous: true }), key: lines(1, { name: "other-name" }) },
@@ -67,7 +82,14 @@ class Full extends SysBusDevice.with({
     rom: { kind: "rom", size: 0x800, inside: { region: "all", at: 0x2000 } },
     mirror: { kind: "alias", of: "rom", offset: 0x100 },
   },
-  migration: { name: "section", version: 7, minimum: 3 },
+  migration: {
+    name: "section",
+    version: 7,
+    minimum: 3,
+    priority: "gicv3",
+    unmigratable: "it has everything",
+    validate: ["reset"],
+  },
   state: {
     gap: unused(12),
     flag2: bool,
@@ -81,6 +103,9 @@ class Full extends SysBusDevice.with({
     sx: i64,
     words: u32.array(3),
     timer: timer({ expired: "reset" }),
+    late: since(5, u32(0)),
+    inner: struct({ a: u8, gap: unused(2), pairs: struct({ x: u16, y: u64 }).array(2) }),
+    extra: subsection({ name: "more", version: 2, minimum: 1, needed: "reset", state: { a: u8, b: u32 } }),
   },
   deviceTree: {
     node: "thing",
@@ -91,7 +116,14 @@ class Full extends SysBusDevice.with({
   },
 }) {
   receive() {}
+  preSave() {}
+  postSave() {}
+  preLoad() {}
   postLoad() {}
+  save() {
+    return new Uint8Array(0);
+  }
+  load() {}
   reset() {}
 }
 
@@ -165,7 +197,19 @@ describe("the description", () => {
       outputs: [],
       clocks: [],
       regions: [],
-      state: { name: "least", version: 1, "minimum-version": 1, size: 8, fields: [] },
+      state: {
+        name: "least",
+        version: 1,
+        "minimum-version": 1,
+        size: 8,
+        fields: [],
+        subsections: [],
+        blob: false,
+        priority: "default",
+        unmigratable: false,
+        "pre-load": false,
+        "post-save": false,
+      },
       timers: [],
       reset: [],
     });
@@ -183,7 +227,7 @@ describe("properties", () => {
   test("are named in kebab-case, or as they say", () => {
     expect(properties.map((p) => p["name"])).toEqual([
       ...["flag", "off", "unset", "byte", "half", "word", "long", "signed-word", "signed-long", "room"],
-      ...["x-label", "line"],
+      ...["x-label", "line", "title", "mode", "next", "pins", "modes", "pullup", "pulldown", "quiet"],
     ]);
   });
 
@@ -209,6 +253,43 @@ describe("properties", () => {
       "default-signed": -(2 ** 53),
     });
     expect(property("x-label")).toEqual({ name: "x-label", type: "string" });
+  });
+
+  test("that are no plain numbers say what they need", () => {
+    expect(property("title")).toEqual({ name: "title", type: "string", "default-string": "none" });
+    expect(property("mode")).toEqual({
+      name: "mode",
+      type: "enum",
+      "default-signed": 1,
+      values: ["slow", "fast"],
+      description: "how fast, slow/fast",
+    });
+    expect(property("next")).toEqual({
+      name: "next",
+      type: "link",
+      target: "sys-bus-device",
+      description: "what comes behind it",
+    });
+    expect(property("pins")).toEqual({ name: "pins", type: "array", element: "uint32" });
+    expect(property("modes")).toEqual({
+      name: "modes",
+      type: "array",
+      element: "enum",
+      values: ["in", "out"],
+      description: "in/out",
+    });
+  });
+
+  test("that are bits of one word have the same number for it", () => {
+    expect(property("pullup")).toEqual({
+      name: "pullup",
+      type: "bit",
+      word: 0,
+      bit: 3,
+      "default-unsigned": 1,
+    });
+    expect(property("pulldown")).toEqual({ name: "pulldown", type: "bit", word: 0, bit: 31 });
+    expect(property("quiet")).toEqual({ name: "quiet", type: "bit", word: 1, bit: 0 });
   });
 
   // As text, for JSON.parse would round it too.
@@ -300,11 +381,11 @@ describe("regions", () => {
 
 describe("state", () => {
   test("lists the fields in order, with where each lies", () => {
-    expect(described(Full)["state"]).toEqual({
+    expect(described(Full)["state"]).toMatchObject({
       name: "section",
       version: 7,
       "minimum-version": 3,
-      size: 56,
+      size: 112,
       fields: [
         { name: "gap", type: "unused", offset: 0, count: 12 },
         { name: "flag2", type: "bool", offset: 0, count: 0 },
@@ -318,8 +399,72 @@ describe("state", () => {
         { name: "sx", type: "int64", offset: 24, count: 0 },
         { name: "words", type: "uint32", offset: 32, count: 3 },
         { name: "timer", type: "uint64", offset: 48, count: 0 },
+        { name: "late", type: "uint32", offset: 56, count: 0, since: 5 },
+        {
+          name: "inner",
+          type: "struct",
+          offset: 64,
+          count: 0,
+          layout: {
+            name: "section.inner",
+            version: 1,
+            "minimum-version": 1,
+            size: 40,
+            fields: [
+              { name: "a", type: "uint8", offset: 0, count: 0 },
+              { name: "gap", type: "unused", offset: 0, count: 2 },
+              {
+                name: "pairs",
+                type: "struct",
+                offset: 8,
+                count: 2,
+                layout: {
+                  name: "section.inner.pairs",
+                  version: 1,
+                  "minimum-version": 1,
+                  size: 16,
+                  fields: [
+                    { name: "x", type: "uint16", offset: 0, count: 0 },
+                    { name: "y", type: "uint64", offset: 8, count: 0 },
+                  ],
+                },
+              },
+            ],
+          },
+        },
       ],
     });
+  });
+
+  test("lists a subsection with the places of its fields in the whole block, and not among the fields", () => {
+    expect(described(Full)["state"]).toMatchObject({
+      subsections: [
+        {
+          name: "section/more",
+          version: 2,
+          "minimum-version": 1,
+          size: 8,
+          fields: [
+            { name: "a", type: "uint8", offset: 104, count: 0 },
+            { name: "b", type: "uint32", offset: 108, count: 0 },
+          ],
+        },
+      ],
+    });
+  });
+
+  test("says how it migrates, and which methods the class has for that", () => {
+    expect(described(Full)["state"]).toMatchObject({
+      blob: true,
+      priority: "gicv3",
+      unmigratable: false,
+      blocker: "it has everything",
+      "pre-load": true,
+      "post-save": true,
+    });
+    const cls = SysBusDevice.with({ type: "never", migration: { unmigratable: true } });
+    expect(described(cls)["state"]).toMatchObject({ unmigratable: true });
+    expect(described(cls)["state"]).not.toHaveProperty("blocker");
   });
 
   test("has the version as its minimum if none is given", () => {
@@ -358,6 +503,12 @@ describe("reset", () => {
   test("is installed for a field with a reset value, 0 too", () => {
     class Value extends SysBusDevice.with({ type: "value", state: { value: u32(0) } }) {}
     expect(phases(Value)).toEqual(["all"]);
+  });
+
+  test("is installed for a field with a reset value in a struct", () => {
+    const channel = struct({ count: u32(0) });
+    class Inner extends SysBusDevice.with({ type: "inner", state: { channels: channel.array(2) } }) {}
+    expect(phases(Inner)).toEqual(["all"]);
   });
 
   test("is not installed for neither, so that a parent keeps its own", () => {

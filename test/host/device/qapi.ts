@@ -14,6 +14,8 @@ export interface Schema {
 interface Definition {
   readonly enum?: string;
   readonly struct?: string;
+  /** A struct whose members are this one's too. */
+  readonly base?: string;
   readonly data: readonly string[] | Readonly<Record<string, string | readonly [string]>>;
 }
 
@@ -22,11 +24,12 @@ export function parseSchema(text: string): Schema {
   const definitions = JSON.parse(`[${code.replace(/\}\s*\{/g, "},{")}]`) as Definition[];
   const enums = new Map<string, readonly string[]>();
   const structs = new Map<string, ReadonlyMap<string, Member>>();
-  for (const { enum: enumName, struct, data } of definitions) {
+  for (const { enum: enumName, struct, base, data } of definitions) {
     if (enumName !== undefined) {
       enums.set(enumName, data as readonly string[]);
     } else if (struct !== undefined) {
-      structs.set(struct, new Map(Object.entries(data).map(([key, type]) => member(key, type))));
+      const own = Object.entries(data).map(([key, type]) => member(key, type));
+      structs.set(struct, new Map([...(structs.get(base ?? "") ?? []), ...own]));
     } else {
       throw new SyntaxError("neither an enum nor a struct");
     }

@@ -244,5 +244,5 @@ test("views of a block cover it from its start, with one array for each array fi
   for (const kind of ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"] as const) {
     expect([views[kind].byteOffset, views[kind].byteLength]).toEqual([0, block.byteLength]);
   }
-  expect(Object.keys(views.arrays)).toEqual(["bytes", "words", "flags", "longs"]);
+  expect(Object.keys(views.parts)).toEqual(["bytes", "words", "flags", "longs"]);
 });

@@ -42,6 +42,8 @@
 #define SCRIPT_INIT 17         /* pointer: the instance */
 #define SCRIPT_UNPARENT 18
 #define SCRIPT_FORGET 19       /* its object is gone */
+#define SCRIPT_POST_SAVE 20
+#define SCRIPT_PRE_LOAD 21
 #define SCRIPT_CONFIG_READ 26  /* size bytes at offset; value: QEMU's answer */
 #define SCRIPT_CONFIG_WRITE 27
 #define SCRIPT_PROP_GET 28     /* value: id; the answer's text is JSON */
@@ -77,6 +79,10 @@
 #define SCRIPT_MAX_FRAMES 256
 #define SCRIPT_MAX_ROOMS 4096
 #define SCRIPT_MAX_BYTES 4096
+
+/* Of one device: subsections, and bytes that it makes itself to be saved */
+#define SCRIPT_MAX_SUBSECTIONS 31
+#define SCRIPT_MAX_BLOB 16777216
 
 /* The frame of the vCPU on the fiber, and that of posted calls */
 #define SCRIPT_FIBER_FRAME 0
@@ -149,12 +155,17 @@ const char *script_register_type(const char *json, const void *initial_state);
 
 /* Instances */
 void *script_instance_state(void *instance);
-void script_instance_snapshot(void *instance);
+void script_instance_snapshot(void *instance, uint32_t needed);
 void script_instance_restore(void *instance);
+void script_instance_set_blob(void *instance, const void *bytes,
+                              uint64_t length);
+int32_t script_instance_blob_length(void *instance);
+void *script_instance_blob(void *instance);
 uint32_t script_instance_region(void *instance, uint32_t index);
 void *script_instance_chardev(void *instance, uint32_t index);
 int32_t script_chardev_room(void *chardev);
 const char *script_instance_property(void *instance, const char *name);
+const char *script_instance_link_type(void *instance, const char *name);
 const char *script_instance_type(void *instance);
 const char *script_instance_path(void *instance);
 int32_t script_instance_super(void *instance, uint32_t kind);

@@ -1,0 +1,80 @@
+import { has } from "./check.ts";
+import type { DeviceClass } from "./device.ts";
+import type { Layout, Slot } from "./state.ts";
+
+/** A field as ScriptField of qapi/script.json, in the section, subsection or struct `owner`. */
+function describeField({ name, field, offset, layout }: Slot, owner: string): Record<string, unknown> {
+  // Not a slash, which would make the struct look like a subsection.
+  const inner = `${owner}.${name}`;
+  return {
+    name,
+    type: field.kind,
+    offset,
+    count: field.count,
+    ...(field.since === undefined ? {} : { since: field.since }),
+    ...(layout && { layout: describeLayout(layout, { name: inner, version: 1, minimum: 1 }) }),
+  };
+}
+
+interface Section {
+  readonly name: string;
+  readonly version: number;
+  readonly minimum: number;
+}
+
+/** Fields as ScriptLayout; those of a subsection, which starts at `base`, have their place in the state block. */
+function describeLayout(layout: Layout, { name, version, minimum }: Section, base = 0) {
+  return {
+    name,
+    version,
+    "minimum-version": minimum,
+    size: layout.size,
+    fields: layout.slots
+      .filter(({ field }) => field.subsection === undefined)
+      .map((slot) => describeField({ ...slot, offset: base + slot.offset }, name)),
+  };
+}
+
+function describeSubsections(layout: Layout, section: string) {
+  return layout.slots.flatMap(({ name, field, offset, layout: inner }) => {
+    if (field.subsection === undefined || inner === undefined) {
+      return [];
+    }
+    const { name: own = name, version = 1, minimum = version } = field.subsection;
+    return [describeLayout(inner, { name: `${section}/${own}`, version, minimum }, offset)];
+  });
+}
+
+/** The class whose QOM type is the parent of this one's, if a script declared it. */
+export function scriptedParent(cls: DeviceClass): DeviceClass | undefined {
+  let declaration: object = cls;
+  while (!Object.hasOwn(declaration, "ownSpec")) {
+    declaration = Object.getPrototypeOf(declaration);
+  }
+  const parent: unknown = Object.getPrototypeOf(declaration);
+  return typeof parent === "function" && "spec" in parent ? (parent as unknown as DeviceClass) : undefined;
+}
+
+/** What a stream calls a type, it calls those that inherit from it too, as QOM classes inherit their description. */
+function sectionName(cls: DeviceClass): string {
+  const parent = scriptedParent(cls);
+  return cls.spec.migration?.name ?? (parent === undefined ? cls.spec.type : sectionName(parent));
+}
+
+/** The state of a class and how it migrates, as ScriptState of qapi/script.json. */
+export function describeState(cls: DeviceClass) {
+  const { spec, layout } = cls;
+  const migration = spec.migration ?? {};
+  const name = sectionName(cls);
+  const { version = 1, minimum = version, unmigratable } = migration;
+  return {
+    ...describeLayout(layout, { name, version, minimum }),
+    subsections: describeSubsections(layout, name),
+    blob: has(cls, "save"),
+    priority: migration.priority ?? "default",
+    unmigratable: unmigratable === true,
+    ...(typeof unmigratable === "string" ? { blocker: unmigratable } : {}),
+    "pre-load": has(cls, "preLoad"),
+    "post-save": has(cls, "postSave"),
+  };
+}
