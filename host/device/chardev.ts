@@ -1,6 +1,7 @@
 import type { Pointer } from "bun:ffi";
 import { CHR_EVENT, CHR_WRITABLE, TIOCM } from "../native/abi.ts";
 import { cstring, qemu, rooms, text } from "../native/library.ts";
+import { QemuError } from "../qom/error.ts";
 import type { Property, PropertyOptions } from "./fields.ts";
 import type { Handle } from "./handle.ts";
 
@@ -75,12 +76,12 @@ export class Chardev {
    * Uses another backend than the user gave, or one where the user gave none.
    *
    * @param id as in `-chardev ...,id=ID`
-   * @throws Error if there is none of that ID, if it is in use, or if there is a backend already
+   * @throws QemuError if there is none of that ID, if it is in use, or if there is a backend already
    */
   attach(id: string): void {
     const message = qemu.script_chardev_open_id(this.#handle.pointer, cstring(id));
     if (message) {
-      throw new Error(text(message as Pointer));
+      throw new QemuError(text(message as Pointer));
     }
   }
 

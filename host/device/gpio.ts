@@ -2,6 +2,7 @@
 
 import type { Pointer } from "bun:ffi";
 import { cstring, qemu, text } from "../native/library.ts";
+import { QemuError } from "../qom/error.ts";
 import type { Handle } from "./handle.ts";
 import { type Lines, lineName } from "./lines.ts";
 
@@ -80,7 +81,7 @@ export interface OutputLines {
    * Has the line lead to an input, which learns its level if that is high. What it led to before is no longer driven.
    * The other device stays until this one is unrealized.
    *
-   * @throws Error if the other device has no such input
+   * @throws QemuError if the other device has no such input
    */
   connect(line: number, target: GpioInput): void;
 }
@@ -184,13 +185,13 @@ export type Connect = (
   inputLine: number,
 ) => unknown;
 
-/** @internal @throws Error that says what is wrong with the target */
+/** @internal @throws QemuError that says what is wrong with the target */
 export function connectTo(connect: Connect, instance: Pointer, line: number, target: GpioInput): void {
   const { name, object } = target;
   const input = name === undefined ? null : cstring(name);
   const message = connect(instance, line, object, input, target.line) as Pointer | null;
   if (message) {
-    throw new Error(text(message));
+    throw new QemuError(text(message));
   }
 }
 

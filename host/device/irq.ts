@@ -19,7 +19,7 @@ export interface IrqLine {
    * Has the line lead to an input of a device, which learns its level if that is high. The board's own connection, if
    * it made one, is gone then; the other device stays until this one is unrealized.
    *
-   * @throws Error if the other device has no such input
+   * @throws QemuError if the other device has no such input
    */
   connect(target: GpioInput): void;
 }

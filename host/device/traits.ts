@@ -94,9 +94,10 @@ export interface ChardevListener {
  * Takes note of its GPIO inputs, except of those that name a method of their own.
  *
  * It is called each time that a line is driven, also with the level that the line had; in the order in which lines were
- * driven; before the guest's next instruction and before the next access; and never in the middle of another handler of
- * the device. So a line that leads from a device to itself, directly or through others, is safe. Changes that follow
- * from each other without end (a ring of inverters) are cut off after 64, with a warning.
+ * driven; before the guest's next instruction and before the next access; and never in the middle of a handler, its own or
+ * another device's (one that awaits something is not in the middle). So a line that leads from a device to itself,
+ * directly or through others, is safe. Changes that follow from each other without end (a ring of inverters) are cut off
+ * after 64, with a warning.
  */
 export interface GpioListener {
   /**

@@ -1,5 +1,6 @@
 /** Handles of the kinds of objects that machines are made of. */
 
+import { GpioInput } from "../device/gpio.ts";
 import { qemu } from "../native/library.ts";
 import { check } from "./error.ts";
 import { define, ObjectRef, pointerOf } from "./object.ts";
@@ -33,6 +34,16 @@ export class DeviceRef extends ObjectRef {
     qemu.script_device_realize_on(pointerOf(this), bus === undefined ? null : pointerOf(bus));
     check();
     return this;
+  }
+
+  /**
+   * One of its GPIO inputs, to connect a line to. Whether there is such an input is found when a line is connected.
+   *
+   * @param name of the array; `undefined` for unnamed lines
+   * @param line place in the array
+   */
+  input(name: string | undefined, line: number): GpioInput {
+    return new GpioInput(name, line, () => pointerOf(this));
   }
 }
 

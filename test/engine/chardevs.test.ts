@@ -194,10 +194,10 @@ describe("a backend", () => {
     const qemu = await start(",main=main", ["main"], args);
     const { qtest, stderr } = qemu;
     await qtest.writel(ATTACH, 1);
-    await stderr.waitFor("Error: there is a backend already\n", SOON_MS);
+    await stderr.waitFor("QemuError: there is a backend already\n", SOON_MS);
     await qtest.writel(ATTACH, 0);
     await qtest.writel(ATTACH, 2);
-    await stderr.waitFor("Error: there is no chardev 'nobody'\n", SOON_MS);
+    await stderr.waitFor("QemuError: there is no chardev 'nobody'\n", SOON_MS);
     expect(await qtest.readl(RESULT)).toBe(1);
   });
 
@@ -205,7 +205,7 @@ describe("a backend", () => {
     const { args } = await spare();
     const qemu = await start(",aux=spare", [], args);
     await qemu.qtest.writel(ATTACH, 1);
-    await qemu.stderr.waitFor("Error: chardev 'spare' is already in use\n", SOON_MS);
+    await qemu.stderr.waitFor("QemuError: chardev 'spare' is already in use\n", SOON_MS);
   });
 
   test("can be replaced by QMP's chardev-change", async () => {

@@ -25,6 +25,7 @@ const CONNECT = 0x1c;
 const CONNECT_IRQ = 0x20;
 const WRONG = 0x24;
 const DRIVE_IRQS = 0x28;
+const FIND = 0x2c;
 const at = (index: number, register: number) => VIRT.platformBus + 0x1000 * index + register;
 const path = (label: string) => `/machine/peripheral/${label}`;
 const wire = (from: number, to: number, index: number) => from | (to << 8) | (index << 16);
@@ -185,6 +186,26 @@ describe("a line between two devices", () => {
     await qemu.qtest.writel(at(a!, CONNECT_IRQ), wire(0, 6, 1));
     await qemu.qtest.writel(at(a!, IRQ), 0);
     expect(since(await told(qemu))).toEqual(["b: pins 6 true", "b: pins 6 false"]);
+  });
+
+  test("to inputs of an object that the script finds, if they are there", async () => {
+    const qemu = await start("a", "b");
+    const [a] = await order(qemu);
+    await qemu.qtest.writel(at(a!, FIND), 0);
+    await qemu.qtest.writel(at(a!, LED), 0x100);
+    await qemu.qtest.writel(at(a!, FIND), 1);
+    await qemu.qtest.writel(at(a!, FIND), 2);
+    await qemu.qtest.writel(at(a!, FIND), 3);
+    await qemu.qtest.writel(at(a!, FIND), 4);
+    await qemu.qtest.writel(at(a!, LED), 0x000);
+    expect(since(await told(qemu))).toEqual([
+      "b: bareChanged 1 true",
+      "b: many 39 true",
+      "a: QemuError: wires-ts has no input nothing 0",
+      "a: QemuError: wires-ts has no input pins 8",
+      "a: QemuError: wires-ts has no unnamed input 2",
+      "b: many 39 false",
+    ]);
   });
 
   test("connected as boards do, by QOM's links", async () => {
