@@ -47,21 +47,18 @@ function holder({ register, index }: One): string {
   return index === undefined ? field : `${field}[${index}]`;
 }
 
+/** @param actions what `body` may call by name: constants of the function, which the JIT sees through */
 function build(
   parameters: string,
   body: string,
-  changed?: Action,
+  actions: Readonly<Record<string, Action>> = {},
 ): (this: object, ...args: never[]) => unknown {
-  return new Function("changed", `return function (${parameters}) { ${body} };`)(changed);
+  const make = new Function(...Object.keys(actions), `return function (${parameters}) { ${body} };`);
+  return make(...Object.values(actions));
 }
 
 const masksFor = ({ mode = "rw", mask = 0xffffffff, bits }: AnyRegister): Masks =>
   masksOf(mode, mask >>> 0, partsOf(bits ?? {}));
-
-/** Does `next` after an asynchronous method is done, or at once. */
-function after(done: unknown, next: () => unknown): unknown {
-  return done instanceof Promise ? done.then(next) : next();
-}
 
 // --- reading ------------------------------------------------------------------------------------------------------
 
@@ -103,10 +100,14 @@ export function reader(one: One): Reader | undefined {
   }
   return function (access) {
     const value = read.call(this, access);
-    return after(value, () => {
-      wasRead.call(this);
-      return value;
-    });
+    if (value instanceof Promise) {
+      return value.then(() => {
+        wasRead.call(this);
+        return value;
+      });
+    }
+    wasRead.call(this);
+    return value;
   };
 }
 
@@ -135,22 +136,31 @@ function fieldWriter(one: One): Writer {
   const held = holder(one);
   const store = storing(held, masksFor(one.register));
   const changed = action(one, one.register.changed);
-  const body = changed ? `const o = ${held}; ${store} if (${held} !== o) return changed.call(this);` : store;
-  return build("v", body, changed) as Writer;
+  const written = action(one, one.register.written);
+  const look = changed ? `const o = ${held}; ${store} if (${held} !== o) changed.call(this);` : store;
+  const body = written ? `${look} written.call(this);` : look;
+  return build("v", body, { ...(changed && { changed }), ...(written && { written }) }) as Writer;
 }
 
 /** A method may do anything to the field, and later. */
 function methodWriter(one: One): Writer {
   const write = method(one, one.register.write!) as Writer;
   const changed = action(one, one.register.changed);
-  if (!changed) {
+  const written = action(one, one.register.written);
+  if (!changed && !written) {
     return write;
   }
-  const held = build("", `return ${holder(one)};`) as Action;
+  const held = changed ? (build("", `return ${holder(one)};`) as Action) : () => undefined;
+  function finish(device: object, before: unknown): void {
+    if (changed && held.call(device) !== before) {
+      changed.call(device);
+    }
+    written?.call(device);
+  }
   return function (value, access) {
     const before = held.call(this);
     const done = write.call(this, value, access);
-    return after(done, () => (held.call(this) === before ? undefined : changed.call(this)));
+    return done instanceof Promise ? done.then(() => finish(this, before)) : finish(this, before);
   };
 }
 
@@ -198,11 +208,5 @@ export function writer(one: One): Writer | undefined {
   if (!write) {
     return undefined;
   }
-  const written = action(one, register.written);
-  const whole: Writer = written
-    ? function (value, access) {
-        return after(write.call(this, value, access), () => written.call(this));
-      }
-    : write;
-  return register.bits && !register.ignoresWrites ? watchBits(one, whole, partsOf(register.bits)) : whole;
+  return register.bits && !register.ignoresWrites ? watchBits(one, write, partsOf(register.bits)) : write;
 }
