@@ -10,6 +10,7 @@ export {
   type LineParameters,
   type ModemLines,
 } from "./device/chardev.ts";
+export type { ClockInput, ClockLine, ClockOutput, ClockSpec } from "./device/clocks.ts";
 export {
   type DeclaredClass,
   Device,

@@ -1,6 +1,7 @@
 /** What is wrong with a declaration, found when the script is loaded. */
 
 import { checkFields, checkMigration } from "./check-state.ts";
+import { checkClocks } from "./clocks.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Property } from "./fields.ts";
@@ -30,6 +31,7 @@ const MEMBERS = [
   "inputs",
   "outputs",
   "clocks",
+  "clockOutputs",
   "dma",
   "pci",
   "object",
@@ -104,12 +106,7 @@ function checkProperties(cls: DeviceClass, fail: Fail): void {
     seen.add(name);
   }
   checkBits(cls.spec.properties ?? {}, fail);
-  for (const clock of cls.spec.clocks ?? []) {
-    if (seen.has(clock)) {
-      fail(`clock ${clock}: there is a property or clock of that name`);
-    }
-    seen.add(clock);
-  }
+  checkClocks(cls, seen, fail);
 }
 
 function checkBits(properties: Readonly<Record<string, Property>>, fail: Fail): void {

@@ -1,4 +1,5 @@
 import { checkDeclaration, has } from "./check.ts";
+import { clockName } from "./clocks.ts";
 import { describeProperties } from "./describe-properties.ts";
 import { describeState, scriptedParent } from "./describe-state.ts";
 import type { DeviceClass } from "./device.ts";
@@ -89,7 +90,8 @@ export function describe(cls: DeviceClass): string {
     irqs: spec.irqs?.length ?? 0,
     inputs: describeLines(spec.inputs),
     outputs: describeLines(spec.outputs),
-    clocks: spec.clocks ?? [],
+    clocks: (spec.clocks ?? []).map(clockName),
+    "clock-outputs": spec.clockOutputs ?? [],
     regions: Object.keys(spec.regions ?? {}).map((key) => describeRegion(key, spec.regions!)),
     state: describeState(cls),
     timers: timerSlots(cls.layout).map(describeTimer),

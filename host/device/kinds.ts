@@ -3,7 +3,17 @@ export type BaseName = "object" | "device" | "sys-bus-device" | "pci-device";
 
 /** Parts of a declaration that an object of a kind cannot have. */
 export const SENSELESS = {
-  object: ["irqs", "inputs", "outputs", "clocks", "regions", "migration", "deviceTree", "pci"],
+  object: [
+    "irqs",
+    "inputs",
+    "outputs",
+    "clocks",
+    "clockOutputs",
+    "regions",
+    "migration",
+    "deviceTree",
+    "pci",
+  ],
   device: ["irqs", "regions", "deviceTree", "pci"],
   "sys-bus-device": ["pci"],
   "pci-device": ["irqs", "deviceTree"],

@@ -1,5 +1,6 @@
 import type { CParent } from "./c-parent.ts";
 import type { Chardev } from "./chardev.ts";
+import type { ClockInput, ClockOutput, ClockSpec } from "./clocks.ts";
 import type { Dma } from "./dma.ts";
 import type { Fields, Property, ValueOf } from "./fields.ts";
 import type { InputLines, OutputLines } from "./gpio.ts";
@@ -80,7 +81,9 @@ export interface DeviceSpec {
   /** Arrays of GPIO outputs. */
   readonly outputs?: Readonly<Record<string, Lines>>;
   /** Clock inputs. */
-  readonly clocks?: readonly string[];
+  readonly clocks?: readonly (string | ClockSpec)[];
+  /** Clock outputs. */
+  readonly clockOutputs?: readonly string[];
   /** Memory regions; boards know those that are inside no other by their order. */
   readonly regions?: RegionSpecs;
   /** Trace events, for `-trace`; an event that QEMU has already is that one. */
@@ -129,6 +132,12 @@ export type ConfigOf<S> = {
   readonly [K in keyof Part<S, "properties">]: ValueOf<Part<S, "properties">[K]>;
 } & { readonly [W in WordsOf<Part<S, "properties">>]: number };
 
+type ClockNames<V> = V extends readonly (infer C)[]
+  ? C extends { readonly name: infer N extends string }
+    ? N
+    : C & string
+  : never;
+
 type Names<V> = V extends readonly (infer N extends string)[] ? N : never;
 
 export type IrqsOf<S> = IrqLines<Names<Part<S, "irqs">>>;
@@ -137,8 +146,9 @@ export type InputsOf<S> = { readonly [K in keyof Part<S, "inputs">]: InputLines 
 
 export type OutputsOf<S> = { readonly [K in keyof Part<S, "outputs">]: OutputLines };
 
-/** Frequencies of the clock inputs in Hz; 0 for one that is not connected. */
-export type ClocksOf<S> = { readonly [N in Names<Part<S, "clocks">>]: number };
+export type ClocksOf<S> = { readonly [N in ClockNames<Part<S, "clocks">>]: ClockInput };
+
+export type ClockOutputsOf<S> = { readonly [N in Names<Part<S, "clockOutputs">>]: ClockOutput };
 
 /** Keys of the regions whose accesses the device's code serves. */
 export type RegionsOf<S> = {
@@ -184,6 +194,8 @@ export type Declared<S> = (S extends { readonly parent: string } ? CParent : unk
     readonly outputs: OutputsOf<S>;
     /** The clock inputs, by name. */
     readonly clocks: ClocksOf<S>;
+    /** The clock outputs, by name. */
+    readonly clockOutputs: ClockOutputsOf<S>;
     /** The regions, by key. */
     readonly regions: { readonly [K in keyof Part<S, "regions">]: RegionOf<Part<S, "regions">[K]> };
     /** The trace events of `traces`, by name. */
@@ -226,6 +238,7 @@ type Taken =
   | "inputs"
   | "outputs"
   | "clocks"
+  | "clockOutputs"
   | "dma"
   | "pci"
   | "configRead"

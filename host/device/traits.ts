@@ -173,7 +173,7 @@ export interface ConfigWriter {
   configWrite(address: number, value: number, length: number): void;
 }
 
-/** Takes note when the frequency of one of its clock inputs changes. */
+/** Takes note when one of its clock inputs changes, except those that name a method of their own. */
 export interface ClockListener {
   /** @param name of the clock input */
   clockChanged(name: string): void;

@@ -9,6 +9,7 @@ import { load } from "../script/loader.ts";
 import { ExitRequest, oneLine, report } from "../script/report.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
 import { chardevEvent, receive } from "./chardevs.ts";
+import { changeClock } from "./clocks.ts";
 import { accessConfig } from "./config-space.ts";
 import { expire } from "./expiry.ts";
 import { gpioChanged } from "./gpio.ts";
@@ -30,7 +31,7 @@ function answerError(frame: number, error: unknown): void {
 }
 
 function act(instance: Instance, frame: number): void {
-  const { device, cls } = instance;
+  const { device } = instance;
   const at = base(frame);
   switch (words[at + FRAME.kind]) {
     case KIND.UNREALIZE:
@@ -82,7 +83,7 @@ function act(instance: Instance, frame: number): void {
       accessConfig(instance, at);
       return;
     case KIND.CLOCK:
-      synchronous("clockChanged", device.clockChanged?.(cls.spec.clocks![words[at + FRAME.offset]!]!));
+      changeClock(instance, words[at + FRAME.offset]!);
       return;
   }
 }

@@ -8,6 +8,7 @@ import type { HasViews } from "../device/state.ts";
 import type { HasTimers, Timer } from "../device/timer.ts";
 import type { ResetType } from "../device/traits.ts";
 import type { ChardevPort, Receiver } from "./chardevs.ts";
+import type { ClockPort } from "./clocks.ts";
 
 /** Methods of the traits, as the engine looks for them. */
 export interface Traits {
@@ -75,6 +76,8 @@ export interface Instance {
   readonly slots: readonly (number | undefined)[];
   /** Makes every later use of the device throw. */
   drop(device: ScriptedDevice): void;
+  /** What it does when its clock inputs change. */
+  readonly clocks: readonly ClockPort[];
   /** What each of its timers does when it expires. */
   readonly expiries: readonly Expiry[];
   /** Accesses that wait until an asynchronous one is over; undefined while none is. */

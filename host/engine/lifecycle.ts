@@ -3,6 +3,7 @@
 import type { Pointer } from "bun:ffi";
 import { Chardev } from "../device/chardev.ts";
 import { checkMade, has } from "../device/check.ts";
+import { clockInputs, clockOutputs } from "../device/clocks.ts";
 import { type DeviceClass, make, SELF } from "../device/device.ts";
 import { Dma } from "../device/dma.ts";
 import { type InputPort, inputPort, outputArrays } from "../device/gpio.ts";
@@ -20,6 +21,7 @@ import { wrap } from "../qom/object.ts";
 import { SelfReference } from "../qom/reference.ts";
 import { updateRoom } from "./access.ts";
 import { type ChardevPort, receiversOf } from "./chardevs.ts";
+import { clockPortsOf } from "./clocks.ts";
 import { configValue, configWords } from "./config.ts";
 import { expiriesOf } from "./expiry.ts";
 import {
@@ -63,15 +65,6 @@ function configOf(pointer: Pointer, spec: DeviceSpec, chardevs: readonly Chardev
   return Object.freeze({ ...config, ...configWords(properties, config) });
 }
 
-function clockGetters(instance: Handle, spec: DeviceSpec): object {
-  const clocks = {};
-  for (const [index, name] of (spec.clocks ?? []).entries()) {
-    const get = () => qemu.script_clock_hz(instance.pointer, index);
-    Object.defineProperty(clocks, name, { enumerable: true, get });
-  }
-  return Object.freeze(clocks);
-}
-
 function makeParts(pointer: Pointer, { cls, trace }: RegisteredClass): Parts {
   const { spec, layout } = cls;
   const block = borrow(qemu.script_instance_state(pointer) as Pointer, layout.size);
@@ -90,6 +83,7 @@ function makeParts(pointer: Pointer, { cls, trace }: RegisteredClass): Parts {
     throw new TypeError(`${spec.type}: config is not known before realize()`);
   };
   const dma = new Dma(self);
+  const clocks = spec.clocks ?? [];
   const regions = makeRegions(self, spec.regions ?? {});
   const views = viewsOf(block, layout);
   const own = {
@@ -101,7 +95,8 @@ function makeParts(pointer: Pointer, { cls, trace }: RegisteredClass): Parts {
     irqs: { value: irqLines(self, spec.irqs ?? []) },
     inputs: { value: Object.freeze(Object.fromEntries(inputs.map(({ key, lines }) => [key, lines]))) },
     outputs: { value: outputArrays(self, spec.outputs) },
-    clocks: { value: clockGetters(self, spec) },
+    clocks: { value: clockInputs(self, clocks) },
+    clockOutputs: { value: clockOutputs(self, clocks.length, spec.clockOutputs ?? []) },
     dma: { value: dma },
     ...(spec.pci && { pci: { value: makePci(self, spec.pci) } }),
     regions: { value: regions.regions },
@@ -188,7 +183,8 @@ export function realize(id: number, pointer: Pointer): void {
   const slots = registered.regions.map((code, index) => code && qemu.script_instance_region(pointer, index));
   const { drop, chardevs, inputs } = parts;
   const expiries = expiriesOf(cls, device);
-  const fixed = { id, pointer, cls, device, chardevs, ...receivers, inputs, slots, drop, expiries };
+  const listeners = { ...receivers, inputs, clocks: clockPortsOf(cls), expiries };
+  const fixed = { id, pointer, cls, device, chardevs, ...listeners, slots, drop };
   const instance: Instance = { ...fixed, queue: undefined, active: 0 };
   instances[id] = instance;
   openPorts(instance, registered);

@@ -163,6 +163,22 @@ export const SYMBOLS = {
   script_irq_connect: { args: ["ptr", "u32", "ptr", "cstring", "u32"], returns: "ptr" },
   /** double script_clock_hz(void *instance, uint32_t index) */
   script_clock_hz: { args: ["ptr", "u32"], returns: "f64" },
+  /** double script_clock_period_ns(void *instance, uint32_t index) */
+  script_clock_period_ns: { args: ["ptr", "u32"], returns: "f64" },
+  /** uint64_t script_clock_period(void *instance, uint32_t index) */
+  script_clock_period: { args: ["ptr", "u32"], returns: "u64" },
+  /** void script_clock_set_hz(void *instance, uint32_t index, double hz) */
+  script_clock_set_hz: { args: ["ptr", "u32", "f64"], returns: "void" },
+  /** void script_clock_set_ns(void *instance, uint32_t index, double ns) */
+  script_clock_set_ns: { args: ["ptr", "u32", "f64"], returns: "void" },
+  /** void script_clock_set_period(void *instance, uint32_t index, uint32_t low, uint32_t high) */
+  script_clock_set_period: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
+  /** void script_clock_scale(void *instance, uint32_t index, uint32_t multiplier, uint32_t divider) */
+  script_clock_scale: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
+  /** const char *script_clock_path(void *instance, uint32_t index) */
+  script_clock_path: { args: ["ptr", "u32"], returns: "ptr" },
+  /** const char *script_clock_connect(void *instance, uint32_t index, const char *path) */
+  script_clock_connect: { args: ["ptr", "u32", "cstring"], returns: "ptr" },
   /** void script_timer_at(void *instance, uint32_t index, double ns) */
   script_timer_at: { args: ["ptr", "u32", "f64"], returns: "void" },
   /** void script_timer_at_exact(void *instance, uint32_t index, uint32_t low, uint32_t high) */

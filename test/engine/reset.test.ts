@@ -216,7 +216,7 @@ describe("a parent's reset", () => {
 });
 
 test("a bridge resets the device behind it alone", async () => {
-  const path = device(PHASES, "PCIDevice", "pci: { vendor: 0x1234, device: 0x5678 },");
+  const path = device(PHASES, "PCIDevice", "pci: { vendor: 0x1234, device: 0x5678, class: 0xff00 },");
   const args = ["-device", "pcie-root-port,id=rp,chassis=1,addr=1.0"];
   const behind = `script,path=${path},label=behind,bus=rp,addr=0`;
   const beside = `script,path=${path},label=beside,bus=pcie.0,addr=2.0`;

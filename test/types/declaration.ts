@@ -5,6 +5,7 @@ import {
   bool,
   Chardev,
   type CharReceiver,
+  type ClockInput,
   chardev,
   type IrqLine,
   i8,
@@ -150,7 +151,7 @@ class Every extends SysBusDevice.with({
     expectTypeOf(this.irqs.out).toEqualTypeOf<IrqLine>();
     expectTypeOf(this.irqs.err).toEqualTypeOf<IrqLine>();
     expectTypeOf(this.irqs.drive).toEqualTypeOf<(levels: number) => void>();
-    expectTypeOf(this.clocks.clk).toEqualTypeOf<number>();
+    expectTypeOf(this.clocks.clk).toEqualTypeOf<ClockInput>();
   }
 
   wrongLines() {

@@ -1,7 +1,9 @@
-/** What timers and resets mean to the type checker. Checked by tsc, never run; types.test.ts sees to that. */
+/** What timers, resets and clocks mean to the type checker. Checked by tsc, never run; types.test.ts sees to that. */
 
 import { expectTypeOf } from "bun:test";
 import {
+  type ClockInput,
+  type ClockOutput,
   type ClockReading,
   clock,
   PeriodicTimer,
@@ -123,3 +125,58 @@ export class Unresettable extends Timed implements Resettable {}
 export class Unphased extends Timed implements ResetEnter {}
 // @ts-expect-error a method of the traits
 SysBusDevice.with({ type: "x", state: { resetHold: u32 } });
+
+// --- clocks ----------------------------------------------------------------------------------------------------------
+
+class Clocked extends SysBusDevice.with({
+  type: "clocked",
+  clocks: ["clk", { name: "apb", changed: "apbChanged" }],
+  clockOutputs: ["sck"],
+}) {
+  lines() {
+    expectTypeOf(this.clocks.clk).toEqualTypeOf<ClockInput>();
+    expectTypeOf(this.clocks.apb).toEqualTypeOf<ClockInput>();
+    expectTypeOf(this.clockOutputs.sck).toEqualTypeOf<ClockOutput>();
+    expectTypeOf<keyof typeof this.clocks>().toEqualTypeOf<"clk" | "apb">();
+    expectTypeOf(this.clocks.clk.hz).toEqualTypeOf<number>();
+    expectTypeOf(this.clocks.clk.ns).toEqualTypeOf<number>();
+    expectTypeOf(this.clocks.clk.period).toEqualTypeOf<bigint>();
+    this.clocks.clk.connect(this.clockOutputs.sck);
+    this.clockOutputs.sck.connect("/machine/x/clk");
+    this.clockOutputs.sck.setPeriod(5n);
+  }
+
+  wrongLines() {
+    // @ts-expect-error an output is no input
+    this.clocks.sck;
+    // @ts-expect-error nor the other way
+    this.clockOutputs.clk;
+    // @ts-expect-error an input is not the device's to set
+    this.clocks.clk.setHz(5);
+    // @ts-expect-error what it is set by is a method
+    this.clockOutputs.sck.hz = 5;
+    // @ts-expect-error a frequency is a number
+    this.clockOutputs.sck.setHz(5n);
+    // @ts-expect-error an exact period is a bigint
+    this.clockOutputs.sck.setPeriod(5);
+    // @ts-expect-error two factors
+    this.clockOutputs.sck.scale(5);
+    // @ts-expect-error a clock, or its path
+    this.clocks.clk.connect(this);
+    // @ts-expect-error clocks stay what they are
+    this.clocks.clk = this.clocks.apb;
+  }
+}
+
+export class Clocks extends Clocked {
+  // @ts-expect-error a device's own
+  clockOutputs() {}
+}
+// @ts-expect-error an input with options has a name
+SysBusDevice.with({ type: "x", clocks: [{ changed: "x" }] });
+// @ts-expect-error and a method
+SysBusDevice.with({ type: "x", clocks: [{ name: "clk" }] });
+// @ts-expect-error clocks have names
+SysBusDevice.with({ type: "x", clockOutputs: [1] });
+// @ts-expect-error every device has clockOutputs
+SysBusDevice.with({ type: "x", state: { clockOutputs: u32 } });

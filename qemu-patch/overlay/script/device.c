@@ -7,7 +7,6 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "hw/irq.h"
-#include "hw/qdev-clock.h"
 #include "hw/qdev-properties.h"
 #include "device.h"
 
@@ -92,16 +91,6 @@ static bool call(ScriptInstance *instance, uint32_t kind, uint32_t value,
 
 /* --- init and finalize --------------------------------------------------- */
 
-static void clock_changed(void *opaque, ClockEvent event)
-{
-    ScriptClockPort *port = opaque;
-
-    if (port->instance->live) {
-        script_post(SCRIPT_CLOCK, port->instance->id, port->index, 0, NULL, 0,
-                    NULL, NULL);
-    }
-}
-
 static void init_sysbus(ScriptInstance *instance)
 {
     SysBusDevice *sbd = SYS_BUS_DEVICE(instance->dev);
@@ -117,23 +106,6 @@ static void init_sysbus(ScriptInstance *instance)
     instance->irqs = g_new0(qemu_irq, decl->irqs);
     for (i = 0; i < decl->irqs; i++) {
         sysbus_init_irq(sbd, &instance->irqs[i]);
-    }
-}
-
-static void init_clock_inputs(ScriptInstance *instance)
-{
-    strList *name;
-    uint32_t i = 0;
-
-    instance->clocks = g_new0(ScriptClockPort,
-                              QAPI_LIST_LENGTH(instance->type->decl->clocks));
-    for (name = instance->type->decl->clocks; name; name = name->next, i++) {
-        ScriptClockPort *port = &instance->clocks[i];
-
-        port->instance = instance;
-        port->index = i;
-        port->clock = qdev_init_clock_in(instance->dev, name->value,
-                                         clock_changed, port, ClockUpdate);
     }
 }
 
@@ -184,7 +156,7 @@ void script_instance_init(Object *obj)
         init_sysbus(instance);
     }
     if (instance->dev) {
-        init_clock_inputs(instance);
+        script_clocks_init(instance);
         script_gpio_init(instance);
     }
     init_chardevs(instance);
@@ -204,6 +176,7 @@ void script_instance_post_init(Object *obj)
 static void free_instance(ScriptInstance *instance)
 {
     g_ptr_array_index(instances, instance->id) = NULL;
+    g_free(instance->clocks);
     g_free(instance->timers);
     script_state_free(instance);
     g_free(instance);
@@ -227,7 +200,6 @@ void script_instance_finalize(Object *obj)
     }
     g_free(instance->chardevs);
     script_timers_stop(instance);
-    g_free(instance->clocks);
     g_free(instance->irqs);
     script_gpio_free(instance);
     script_regions_free(instance);
@@ -451,12 +423,4 @@ void script_irq_drive(void *opaque, uint32_t levels)
     for (i = 0; i < n; i++) {
         qemu_set_irq(instance->irqs[i], (levels >> i) & 1);
     }
-}
-
-double script_clock_hz(void *opaque, uint32_t index)
-{
-    ScriptInstance *instance = opaque;
-    SCRIPT_API_GUARD();
-
-    return instance->live ? clock_get_hz(instance->clocks[index].clock) : 0;
 }

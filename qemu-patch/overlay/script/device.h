@@ -130,7 +130,7 @@ struct ScriptInstance {
     ScriptRegionPort *regions;
     AddressSpace *dma_as;        /* found at the first use */
     qemu_irq *irqs;
-    ScriptClockPort *clocks;
+    ScriptClockPort *clocks;     /* inputs, then outputs */
     ScriptTimerPort *timers;
     uint32_t n_timers;
     ScriptInputPort *inputs;     /* arrays of GPIO inputs */
@@ -224,6 +224,9 @@ void script_chardev_free(ScriptChardev *chr);
 
 /* reset.c */
 void script_reset_class_init(DeviceClass *dc, ScriptTypeData *type);
+
+/* clock.c */
+void script_clocks_init(ScriptInstance *instance);
 
 /* timer.c */
 void script_timers_init(ScriptInstance *instance);

@@ -170,8 +170,19 @@ describe("a clock", () => {
     refuses({ clocks: ["a", "b", "a"] }, reason("a"));
     refuses({ properties: { clk: u32({}) }, clocks: ["clk"] }, reason("clk"));
     refuses({ clocks: ["realized"] }, reason("realized"));
-    accepts({ clocks: ["a", "b"] });
+    refuses({ clocks: ["a"], clockOutputs: ["a"] }, reason("a"));
+    refuses({ clockOutputs: ["a", "a"] }, reason("a"));
+    accepts({ clocks: ["a", "b"], clockOutputs: ["c"] });
   });
+});
+
+test.each(["", "a b", "9", "a/b"])("a clock cannot be called %j", (name) => {
+  refuses({ clocks: [name] }, `clock ${name}: that is no name for a clock`);
+  refuses({ clockOutputs: [name] }, `clock ${name}: that is no name for a clock`);
+});
+
+test("a clock's method must be there", () => {
+  refuses({ clocks: [{ name: "a", changed: "gone" }] }, "clock a: Declaration has no method gone()");
 });
 
 describe("an interrupt line", () => {

@@ -67,7 +67,8 @@ class Full extends SysBusDevice.with({
   irqs: ["a", "b", "c"],
   inputs: { pins: lines(8), bare: lines(2, { anonymous: true }), key: lines(1, { name: "other-name" }) },
   outputs: { bare: lines(3, { anonymous: true }), leds: lines(32) },
-  clocks: ["clk", "apb"],
+  clocks: ["clk", { name: "apb", changed: "reset" }],
+  clockOutputs: ["sck"],
   regions: {
     regs: { name: "named", size: 0x1000 },
     other: {
@@ -196,6 +197,7 @@ describe("the description", () => {
       inputs: [],
       outputs: [],
       clocks: [],
+      "clock-outputs": [],
       regions: [],
       state: {
         name: "least",
@@ -216,7 +218,11 @@ describe("the description", () => {
   });
 
   test("counts lines and names clocks", () => {
-    expect(described(Full)).toMatchObject({ irqs: 3, clocks: ["clk", "apb"] });
+    expect(described(Full)).toMatchObject({
+      irqs: 3,
+      clocks: ["clk", "apb"],
+      "clock-outputs": ["sck"],
+    });
   });
 });
 

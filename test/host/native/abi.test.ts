@@ -13,7 +13,13 @@ const bindings = read("host/native/symbols.ts");
 
 /** The types that bun:ffi must be told for a prototype. */
 function ffiTypes({ returns, parameters }: Prototype): { args: string[]; returns: string } {
-  const scalars: Record<string, string> = { uint32_t: "u32", int32_t: "i32", double: "f64", int64_t: "i64" };
+  const scalars: Record<string, string> = {
+    uint32_t: "u32",
+    int32_t: "i32",
+    double: "f64",
+    int64_t: "i64",
+    uint64_t: "u64",
+  };
   const args: string[] = [];
   for (const [index, { type }] of parameters.entries()) {
     const next = parameters[index + 1];

@@ -239,6 +239,17 @@ const char *script_irq_connect(void *instance, uint32_t line, void *object,
 
 /* Clocks */
 double script_clock_hz(void *instance, uint32_t index);
+double script_clock_period_ns(void *instance, uint32_t index);
+uint64_t script_clock_period(void *instance, uint32_t index);
+void script_clock_set_hz(void *instance, uint32_t index, double hz);
+void script_clock_set_ns(void *instance, uint32_t index, double ns);
+void script_clock_set_period(void *instance, uint32_t index, uint32_t low,
+                             uint32_t high);
+void script_clock_scale(void *instance, uint32_t index, uint32_t multiplier,
+                        uint32_t divider);
+const char *script_clock_path(void *instance, uint32_t index);
+const char *script_clock_connect(void *instance, uint32_t index,
+                                 const char *path);
 
 /* Timers; a time is in ns of the timer's clock */
 void script_timer_at(void *instance, uint32_t index, double ns);
