@@ -14,10 +14,12 @@ export class BusRef extends ObjectRef {
   declare readonly [KIND]: { readonly bus: true };
 }
 
+/** A handle of a device. */
 export class DeviceRef extends ObjectRef {
   static override readonly type: string = "device";
   declare readonly [KIND]: { readonly device: true };
 
+  /** Has it been realized, and not been unrealized since? */
   get realized(): boolean {
     return this.get("realized") === true;
   }
@@ -47,21 +49,25 @@ export class DeviceRef extends ObjectRef {
   }
 }
 
+/** A handle of a device on the system bus. */
 export class SysBusDeviceRef extends DeviceRef {
   static override readonly type = "sys-bus-device";
   declare readonly [KIND]: { readonly device: true; readonly sysBus: true };
 }
 
+/** A handle of a device on a PCI bus. */
 export class PCIDeviceRef extends DeviceRef {
   static override readonly type = "pci-device";
   declare readonly [KIND]: { readonly device: true; readonly pci: true };
 }
 
+/** A handle of a clock, an input or an output of a device. */
 export class ClockRef extends ObjectRef {
   static override readonly type = "clock";
   declare readonly [KIND]: { readonly clock: true };
 }
 
+/** A handle of a memory region. */
 export class MemoryRegionRef extends ObjectRef {
   static override readonly type = "memory-region";
   declare readonly [KIND]: { readonly memoryRegion: true };

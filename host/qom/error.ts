@@ -3,6 +3,7 @@ import { qemu } from "../native/library.ts";
 
 /** An error of QEMU's own, in its words. */
 export class QemuError extends Error {
+  /** As messages show it. */
   override readonly name = "QemuError";
   /** What QEMU would advise a user to do, in lines of text; empty if it has no advice. */
   readonly hint: string;

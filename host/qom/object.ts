@@ -32,10 +32,13 @@ interface OnObject<Ref> {
   readonly object: Ref;
 }
 
+/** A property of an object, as `qom-list` shows it. */
 export interface PropertyInfo {
+  /** As `get()` and `set()` take it. */
   readonly name: string;
   /** As QOM calls it: `uint32`, `str`, `link<device>`, `child<clock>`, ... */
   readonly type: string;
+  /** One line, if there is one. */
   readonly description?: string;
 }
 
@@ -108,6 +111,7 @@ export let pointerOf: (ref: ObjectRef) => Pointer;
  * Handles are of the class that fits the object, so that `instanceof` and {@link downcast} tell what it is.
  */
 export class ObjectRef {
+  /** The QOM type that its objects have or descend from. */
   static readonly type: string = "object";
   readonly #reference: Reference;
 
@@ -195,6 +199,7 @@ export class ObjectRef {
 
   // --- what it is ---------------------------------------------------------------------------------------------------
 
+  /** The name of its QOM type. */
   get typeName(): string {
     return text(qemu.script_object_type(this.#pointer));
   }
@@ -238,10 +243,12 @@ export class ObjectRef {
     return takeText(qemu.script_object_path(this.#pointer)) ?? null;
   }
 
+  /** What it is a child of; null outside the tree. */
   get parent(): ObjectRef | null {
     return own(qemu.script_object_parent(this.#pointer));
   }
 
+  /** The child of this name, or null. */
   child(name: string): ObjectRef | null {
     return own(qemu.script_object_child(this.#pointer, cstring(name)));
   }
@@ -323,7 +330,12 @@ export class ObjectRef {
     return own(pointer);
   }
 
-  /** @param target must be in the tree; null ends the link @throws QemuError if it is not of the link's type */
+  /**
+   * Makes a link lead elsewhere.
+   *
+   * @param target must be in the tree; null ends the link
+   * @throws QemuError if it is not of the link's type
+   */
   setLink(name: string, target: ObjectRef | null): void {
     this.set(name, target ?? "");
   }

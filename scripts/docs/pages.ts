@@ -99,15 +99,24 @@ function bullet({ signatures, comment, members }: Member, link: Link, indent = "
 
 /**
  * Everything public that nothing is said about, as `name` or `name.member`. A trait of one method is said to be what
- * the method is.
+ * the method is, and what is said of a class's member holds for the classes that extend it.
  */
 export function undocumented(modules: readonly Module[]): string[] {
-  return modules.flatMap(({ items }) =>
-    items.flatMap(({ name, comment, members }) => [
-      ...(comment?.text ? [] : [name]),
-      ...(comment?.text && members.length === 1 ? [] : members)
-        .filter((member) => !member.comment?.text)
-        .map((member) => `${name}.${member.name}`),
-    ]),
-  );
+  const all = modules.flatMap(({ items }) => items);
+  const says = (item: Item | undefined, member: string): boolean =>
+    item !== undefined &&
+    (item.members.some(({ name, comment }) => name === member && comment?.text) ||
+      says(parentOf(item, all), member));
+  return all.flatMap((item) => [
+    ...(item.comment?.text ? [] : [item.name]),
+    ...(item.comment?.text && item.members.length === 1 ? [] : item.members)
+      .filter(({ name }) => !says(item, name))
+      .map(({ name }) => `${item.name}.${name}`),
+  ]);
+}
+
+/** The class or interface that one extends, if that is exported too. */
+function parentOf({ signature }: Item, all: readonly Item[]): Item | undefined {
+  const [, parent] = /\bextends (\w+)/.exec(signature.replace(/<[^>]*>/g, "")) ?? [];
+  return all.find(({ name }) => name === parent);
 }

@@ -82,6 +82,8 @@ test("what has no docstring is named", () => {
   };
   const one = { ...two, name: "B", members: [member] };
   const bare = { ...one, name: "C", comment: undefined };
-  const items = [two, one, bare];
+  const child = { ...two, name: "D", signature: "class D<T extends B> extends E<T>" };
+  const parent = { ...two, name: "E", members: [{ ...member, comment }] };
+  const items = [two, one, bare, child, parent];
   expect(undocumented([{ path: "a.ts", comment: undefined, items }])).toEqual(["A.b", "C", "C.b"]);
 });
