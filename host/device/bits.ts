@@ -11,6 +11,7 @@ export type Mode = "rw" | "ro" | "wo" | "w1c" | "w1s" | "w0c" | "rc" | "reserved
 
 /** A part of a register that differs from the rest of it. */
 export interface BitField {
+  /** Which bits: one, or the highest and the lowest. */
   readonly at: BitRange;
   /**
    * The register's mode if absent. The guest's writing a 1 to bits that are `reserved` is logged as a guest error; to

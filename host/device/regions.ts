@@ -27,6 +27,7 @@ interface Placed {
 
 /** A region whose accesses the device's code serves: by registers, by methods, or both. */
 export interface IoRegionSpec extends Placed {
+  /** Which kind of region it is: this one if absent. */
   readonly kind?: "io";
   /** Bytes; 4 GiB at most. */
   readonly size: number;
@@ -76,6 +77,7 @@ export interface RamRegionSpec extends Placed {
 
 /** Room for other regions; empty by itself. */
 export interface ContainerRegionSpec extends Placed {
+  /** Which kind of region it is. */
   readonly kind: "container";
   /** Bytes. */
   readonly size: number;
@@ -83,6 +85,7 @@ export interface ContainerRegionSpec extends Placed {
 
 /** Another region once more, or a part of it. */
 export interface AliasRegionSpec extends Placed {
+  /** Which kind of region it is. */
   readonly kind: "alias";
   /** Key of the other region. */
   readonly of: string;

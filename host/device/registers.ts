@@ -72,7 +72,9 @@ export interface Register<T> extends Common {
   readonly changed?: Method<T>;
   /** Read-only constants, one register each, from `at` on. */
   readonly values?: readonly number[];
+  /** One with a count is a {@link RegisterArray}. */
   readonly count?: undefined;
+  /** See `count`. */
   readonly stride?: undefined;
 }
 
@@ -94,6 +96,7 @@ export interface RegisterArray<T> extends Common {
   readonly written?: IndexedMethod<T>;
   /** Called after a write that gave the element another value. */
   readonly changed?: IndexedMethod<T>;
+  /** Constants are one {@link Register}, which takes as many words. */
   readonly values?: undefined;
 }
 

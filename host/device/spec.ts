@@ -73,6 +73,7 @@ export interface DeviceSpec {
   readonly properties?: Readonly<Record<string, Property>>;
   /** What migrates and survives; in the order of the migration stream. */
   readonly state?: Fields;
+  /** How the state migrates; the section is called like the type, version 1, if absent. */
   readonly migration?: MigrationSpec;
   /** Outgoing interrupt lines, in the order in which boards connect them. */
   readonly irqs?: readonly string[];

@@ -22,7 +22,7 @@ export type FieldsOf<F> = { -readonly [K in KeysOf<F, Plain>]: ValueOf<F[K]> } &
 /** A struct; as an array, so many of them. */
 export interface Struct<F extends Fields> extends Field<FieldsOf<F>> {
   readonly fields: F;
-  /** @throws RangeError unless `count` is 1 or more */
+  /** So many of them, `count`. @throws RangeError unless it is 1 or more */
   array(count: number): Field<readonly FieldsOf<F>[]>;
 }
 

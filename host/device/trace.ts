@@ -16,6 +16,7 @@ export interface TraceEvent {
 export interface TracedAccess {
   /** Bytes from the start of the region. */
   readonly offset: number;
+  /** What was read or written. */
   readonly value: number | bigint;
   /** Bytes. */
   readonly size: number;
