@@ -61,6 +61,20 @@ function sectionName(cls: DeviceClass): string {
   return cls.spec.migration?.name ?? (parent === undefined ? cls.spec.type : sectionName(parent));
 }
 
+/** Is a type of QEMU's own among the class's ancestors, other than the base that all have? */
+function extendsC(cls: DeviceClass): boolean {
+  const parent = scriptedParent(cls);
+  return cls.spec.parent !== undefined || (parent !== undefined && extendsC(parent));
+}
+
+const HOOKS = ["save", "load", "preSave", "postSave", "preLoad", "postLoad"];
+
+/** Has a class something to say of migration, or does what the parent type has do? */
+function migrates(cls: DeviceClass): boolean {
+  const { spec, layout } = cls;
+  return layout.slots.length > 0 || spec.migration !== undefined || HOOKS.some((name) => has(cls, name));
+}
+
 /** The state of a class and how it migrates, as ScriptState of qapi/script.json. */
 export function describeState(cls: DeviceClass) {
   const { spec, layout } = cls;
@@ -69,6 +83,7 @@ export function describeState(cls: DeviceClass) {
   const { version = 1, minimum = version, unmigratable } = migration;
   return {
     ...describeLayout(layout, { name, version, minimum }),
+    inherited: extendsC(cls) && !migrates(cls),
     subsections: describeSubsections(layout, name),
     blob: has(cls, "save"),
     priority: migration.priority ?? "default",

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
 import { device, NAME, PL011 } from "../lib/program.ts";
-import { endAll, HEADLESS, Qemu, script } from "../lib/qemu.ts";
+import { endAll, folder, HEADLESS, Qemu, script } from "../lib/qemu.ts";
+import { load, makeImage, save } from "../lib/snapshots.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
@@ -233,6 +234,31 @@ ${body}
     await qemu.qmp.execute("system_reset");
     await qemu.stderr.waitFor(/reset 10\n.*reset 10\n/s, SOON_MS);
     expect(await qemu.qtest.readl(BASE + 0x30)).toBe(0x300);
+  });
+
+  test.each([
+    ["alone, if the script has nothing to add", "", ""],
+    [
+      "with the script's state",
+      "state: { mine: u32(9) }, regions: { extra: { size: 0x10 } },",
+      'static { registers(Over, "extra", { MINE: { at: 0, field: "mine" } }); }',
+    ],
+  ])("migrates, %s", async (_, spec, body) => {
+    const path = script(`
+import { registers, SysBusDevice, u32 } from "qemu-script";
+export default class Over extends SysBusDevice.with({ type: "over-ts", parent: "pl011", ${spec} }) { ${body} }`);
+    const qemu = await start(["-device", `script,path=${path}`]);
+    const { qtest } = qemu;
+    await makeImage(qemu, folder());
+    await qtest.writel(BASE + 0x30, 0x301);
+    await qtest.writel(BASE + 0x1000, 77);
+    const extra = spec === "" ? 0 : 77;
+    await save(qemu, "one");
+    await qtest.writel(BASE + 0x30, 0x300);
+    await qtest.writel(BASE + 0x1000, 78);
+    await load(qemu, "one");
+    expect(await qtest.readl(BASE + 0x30)).toBe(0x301);
+    expect(await qtest.readl(BASE + 0x1000)).toBe(extra);
   });
 
   test("is reached by super", async () => {

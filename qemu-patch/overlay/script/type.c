@@ -210,7 +210,9 @@ static ScriptTypeData *make_type(ScriptType *decl, const void *initial_state)
         ROUND_UP(object_type_get_instance_size(decl->parent), 8);
     if (decl->state) {
         data->initial_state = g_memdup2(initial_state, decl->state->size);
-        data->vmsd = script_make_vmsd(data);
+        if (!decl->state->inherited) {
+            data->vmsd = script_make_vmsd(data);
+        }
     }
     data->ops = g_new0(MemoryRegionOps, QAPI_LIST_LENGTH(decl->regions));
     for (region = decl->regions; region; region = region->next) {

@@ -197,6 +197,36 @@ static const MigrationPriority priorities[] = {
     [SCRIPT_PRIORITY_GICV3] = MIG_PRI_GICV3,
 };
 
+/* How the nearest type of QEMU's migrates, or %NULL if it has nothing to */
+static const VMStateDescription *c_vmsd(ScriptTypeData *type)
+{
+    DeviceClass *dc;
+
+    while (type->parent) {
+        type = type->parent;
+    }
+    dc = (DeviceClass *)object_class_dynamic_cast(
+        object_class_by_name(type->decl->parent), TYPE_DEVICE);
+    return dc ? dc->vmsd : NULL;
+}
+
+/* Its fields come first, as for types of QEMU's that inherit from it */
+static VMStateField *make_c_fields(VMStateField *field, ScriptTypeData *type)
+{
+    const VMStateDescription *vmsd = c_vmsd(type);
+
+    if (!vmsd) {
+        return script_pci_make_fields(field, type->decl->pci);
+    }
+    *field++ = (VMStateField) {
+        .name = "parent_obj",
+        .size = type->tail,
+        .vmsd = vmsd,
+        .flags = VMS_STRUCT,
+    };
+    return field;
+}
+
 /*
  * The fields are in a block that the instance points to, so the device's own
  * description has just the block.  In the stream that makes no difference.
@@ -204,10 +234,11 @@ static const MigrationPriority priorities[] = {
 VMStateDescription *script_make_vmsd(ScriptTypeData *type)
 {
     const ScriptState *state = type->decl->state;
+    const VMStateDescription *parent = c_vmsd(type);
     VMStateField *fields = g_new0(VMStateField, 4), *field;
     const VMStateDescription vmsd = {
         .name = state->name,
-        .unmigratable = state->unmigratable,
+        .unmigratable = state->unmigratable || (parent && parent->unmigratable),
         .version_id = state->version,
         .minimum_version_id = state->minimum_version,
         .priority = priorities[state->priority],
@@ -218,7 +249,7 @@ VMStateDescription *script_make_vmsd(ScriptTypeData *type)
         .fields = fields,
     };
 
-    field = script_pci_make_fields(fields, type->decl->pci);
+    field = make_c_fields(fields, type);
     field->name = "state";
     field->info = &block_info;
     field->flags = VMS_SINGLE;

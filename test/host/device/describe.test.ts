@@ -208,6 +208,7 @@ describe("the description", () => {
         subsections: [],
         blob: false,
         priority: "default",
+        inherited: false,
         unmigratable: false,
         "pre-load": false,
         "post-save": false,
