@@ -70,6 +70,12 @@ export class Poker {
     return (await this.timedRead(offset)).value;
   }
 
+  /** Reads 8 bits of the device. */
+  async readByte(offset: number): Promise<number> {
+    await this.send(`b ${address(offset)}`);
+    return (await this.answer()).value;
+  }
+
   async timedRead(offset: number): Promise<Answer> {
     await this.askRead(offset);
     return this.answer();
