@@ -41,7 +41,6 @@ export {
 export { GpioInput, type InputLines, type OutputLines } from "./device/gpio.ts";
 export type { IrqLine, IrqLines } from "./device/irq.ts";
 export { type InputOptions, type Lines, type LinesOptions, lines } from "./device/lines.ts";
-export type { LinkedObject } from "./device/link.ts";
 export { guestError, type LogLine, unimplemented } from "./device/log.ts";
 export type { Msi, Msix, Pci, PciConfig, PciIrq, PciOf } from "./device/pci.ts";
 export type { BarIndex, BarSpec, MsiSpec, MsixSpec, PciSpec } from "./device/pci-spec.ts";

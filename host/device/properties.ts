@@ -1,5 +1,6 @@
 /** Properties that are no plain number. */
 
+import type { ObjectRef, RefClass, ScriptedClass } from "../qom/object.ts";
 import { DeclarationError } from "./errors.ts";
 import {
   type bool,
@@ -15,7 +16,6 @@ import {
   type u64,
   type ValueOf,
 } from "./fields.ts";
-import type { LinkedObject } from "./link.ts";
 
 /** A size in bytes; users may write suffixes such as `4M`. */
 export const size = (options: PropertyOptions<bigint> = {}): Property<bigint> => property("size", options);
@@ -45,25 +45,22 @@ export function enumeration<const N extends readonly [string, ...string[]]>(
   return { ...property<N[number]>("enum", { ...options, default: first }), values: names };
 }
 
-/** What a link may be declared with: the name of a QOM type, or a class for one. */
-export type LinkTarget = string | { readonly spec: { readonly type: string } } | { readonly parent: string };
-
-function targetName(target: LinkTarget): string {
-  if (typeof target === "string") {
-    return target;
-  }
-  return "spec" in target ? target.spec.type : target.parent;
-}
+type LinkOptions = Omit<PropertyOptions<never>, "default">;
 
 /**
- * Another object, which the user names by its path or ID and which stays there as long as this one; null if the user
- * names none.
+ * Another object, which the user names by its path or ID and which stays there at least as long as this one; null if
+ * the user names none. The handle ends with the device.
+ *
+ * @param target what it must be: a class of handles such as `DeviceRef`, a class of a script, or a QOM type by name
  */
+export function link<T extends ObjectRef>(target: RefClass<T>, options?: LinkOptions): Property<T | null>;
+export function link(target: string | ScriptedClass, options?: LinkOptions): Property<ObjectRef | null>;
 export function link(
-  target: LinkTarget,
-  options: Omit<PropertyOptions<never>, "default"> = {},
-): Property<LinkedObject | null> {
-  return { ...property<never>("link", options), target: targetName(target) } as Property<LinkedObject | null>;
+  target: string | RefClass | ScriptedClass,
+  options: LinkOptions = {},
+): Property<ObjectRef | null> {
+  const type = typeof target === "string" ? target : "spec" in target ? target.spec.type : target.type;
+  return { ...property("link", options), target: type } as Property<ObjectRef | null>;
 }
 
 /** What arrays can be of: words like `u32`, or an enumeration. */

@@ -4,6 +4,7 @@ import type { Pointer } from "bun:ffi";
 import { propertyName } from "../device/check.ts";
 import type { Property } from "../device/fields.ts";
 import { cstring, qemu, text } from "../native/library.ts";
+import { ObjectRef, own } from "../qom/object.ts";
 
 const WIDE: readonly unknown[] = ["uint64", "int64", "size"];
 
@@ -14,16 +15,19 @@ function parse(json: string, wide: boolean): unknown {
   return JSON.parse(json, revive);
 }
 
-/** The value of a property that is no chardev. */
-export function configValue(instance: Pointer, key: string, property: Property): unknown {
-  const name = cstring(propertyName(key, property));
+/** The value of a property that is neither a chardev nor a link. */
+function plainValue(instance: Pointer, name: string, property: Property): unknown {
   const json = text(qemu.script_instance_property(instance, name));
   const value = parse(json, WIDE.includes(property.element ?? property.kind));
-  if (property.kind === "link") {
-    const typeName = text(qemu.script_instance_link_type(instance, name));
-    return typeName === "" ? null : Object.freeze({ typeName, path: value as string });
-  }
   return Array.isArray(value) ? Object.freeze(value) : value;
+}
+
+/** The value of a property that is no chardev; a link's is a handle with a reference of its own. */
+export function configValue(instance: Pointer, key: string, property: Property): unknown {
+  const name = cstring(propertyName(key, property));
+  return property.kind === "link"
+    ? own(qemu.script_object_get_link(qemu.script_instance_object(instance), name))
+    : plainValue(instance, name, property);
 }
 
 /** The words that properties have bits in, each with the bits that are on. */
@@ -38,4 +42,13 @@ export function configWords(
     }
   }
   return words;
+}
+
+/** The device goes: handles of linked objects go with it. */
+export function dropConfig(config: object): void {
+  for (const value of Object.values(config)) {
+    if (value instanceof ObjectRef) {
+      value.dispose();
+    }
+  }
 }

@@ -22,7 +22,7 @@ import { SelfReference } from "../qom/reference.ts";
 import { updateRoom } from "./access.ts";
 import { type ChardevPort, receiversOf } from "./chardevs.ts";
 import { clockPortsOf } from "./clocks.ts";
-import { configValue, configWords } from "./config.ts";
+import { configValue, configWords, dropConfig } from "./config.ts";
 import { expiriesOf } from "./expiry.ts";
 import {
   classes,
@@ -86,7 +86,7 @@ function makeParts(pointer: Pointer, { cls, trace }: RegisteredClass): Parts {
   const clocks = spec.clocks ?? [];
   const regions = makeRegions(self, spec.regions ?? {});
   const views = viewsOf(block, layout);
-  const own = {
+  const own: PropertyDescriptorMap = {
     [SELF]: { value: self },
     [VIEWS]: { value: views, writable: true },
     [TIMERS]: { value: makeTimers(layout, self) },
@@ -109,6 +109,7 @@ function makeParts(pointer: Pointer, { cls, trace }: RegisteredClass): Parts {
     for (const handle of handles) {
       handle.drop();
     }
+    dropConfig((own["config"]?.value as object | undefined) ?? {});
     dropStructs(views, spec.type);
     if (device) {
       device[VIEWS] = staleViews(spec.type);

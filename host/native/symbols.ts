@@ -57,8 +57,6 @@ export const SYMBOLS = {
   script_chardev_room: { args: ["ptr"], returns: "i32" },
   /** const char *script_instance_property(void *instance, const char *name) */
   script_instance_property: { args: ["ptr", "cstring"], returns: "ptr" },
-  /** const char *script_instance_link_type(void *instance, const char *name) */
-  script_instance_link_type: { args: ["ptr", "cstring"], returns: "ptr" },
   /** const char *script_instance_type(void *instance) */
   script_instance_type: { args: ["ptr"], returns: "ptr" },
   /** const char *script_instance_path(void *instance) */

@@ -166,7 +166,10 @@ bool script_check_properties(const ScriptType *decl, Error **errp)
 
 static bool allow_set(const Object *obj, const char *name, Error **errp)
 {
-    if (script_instance_of((Object *)obj)->live) {
+    /* Defaults are set before there is an instance */
+    ScriptInstance *instance = script_instance_of((Object *)obj);
+
+    if (instance && instance->live) {
         error_setg(errp, "Attempt to set property '%s' on object (type '%s') "
                    "after it was complete", name, object_get_typename(obj));
         return false;
@@ -287,15 +290,4 @@ const char *script_instance_property(void *opaque, const char *name)
     text = qobject_to_json(value);
     qobject_unref(value);
     return text->str;
-}
-
-/* Returns: the type of the object that is linked, or NULL for none */
-const char *script_instance_link_type(void *opaque, const char *name)
-{
-    ScriptInstance *instance = opaque;
-    Object *target;
-    SCRIPT_API_GUARD();
-
-    target = object_property_get_link(instance->obj, name, &error_abort);
-    return target ? object_get_typename(target) : NULL;
 }
