@@ -7,6 +7,7 @@ import { has } from "./members.ts";
 
 /** A clock input that names a method of its own. */
 export interface ClockSpec {
+  /** Of the input. */
   readonly name: string;
   /** Method to call when the clock changes, in place of `clockChanged()`. */
   readonly changed: string;
@@ -37,11 +38,11 @@ export interface ClockInput extends ClockLine {
 
 /** A clock that a device makes. What is connected to it follows at once, and devices that listen are told. */
 export interface ClockOutput extends ClockLine {
-  /** @throws RangeError for what is no frequency; 0 stops the clock */
+  /** Sets the frequency in Hz; 0 stops the clock. @throws RangeError for what is no frequency */
   setHz(hz: number): void;
-  /** @throws RangeError for what is no period; 0 stops the clock */
+  /** Sets the period in ns; 0 stops the clock. @throws RangeError for what is no period */
   setNs(ns: number): void;
-  /** @param period in units of 2^-32 ns @throws RangeError beyond 64 bits; 0 stops the clock */
+  /** Sets the period in units of 2^-32 ns; 0 stops the clock. @throws RangeError beyond 64 bits */
   setPeriod(period: bigint): void;
   /**
    * Divides or multiplies the clock for those that are connected to it: they see its period times `multiplier` by
