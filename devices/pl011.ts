@@ -12,11 +12,13 @@ import {
   bool,
   type CharReceiver,
   chardev,
+  clockState,
   guestError,
   i32,
   type PostLoad,
   registers,
   SysBusDevice,
+  subsection,
   u32,
   unimplemented,
   unused,
@@ -109,6 +111,7 @@ export default class PL011
       readPos: i32(0),
       readCount: i32(0),
       readTrigger: i32(1),
+      clock: subsection({ needed: "migratesClock", state: { clk: clockState("clk") } }),
     },
     deviceTree: {
       node: "pl011",
@@ -278,6 +281,10 @@ export default class PL011
     if (this.dmacr & (DMACR.RXDMAE | DMACR.TXDMAE)) {
       unimplemented("pl011: DMA not implemented");
     }
+  }
+
+  migratesClock() {
+    return this.config.migrateClk;
   }
 
   postLoad() {

@@ -10,7 +10,13 @@ export {
   type LineParameters,
   type ModemLines,
 } from "./device/chardev.ts";
-export type { ClockInput, ClockLine, ClockOutput, ClockSpec } from "./device/clocks.ts";
+export {
+  type ClockInput,
+  type ClockLine,
+  type ClockOutput,
+  type ClockSpec,
+  clockState,
+} from "./device/clocks.ts";
 export {
   type DeclaredClass,
   Device,

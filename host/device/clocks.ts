@@ -2,6 +2,7 @@
 
 import { cstring, qemu, text } from "../native/library.ts";
 import type { DeviceClass } from "./device.ts";
+import type { Field, Fields } from "./fields.ts";
 import type { Handle } from "./handle.ts";
 import { has } from "./members.ts";
 
@@ -143,6 +144,34 @@ export function checkClocks(cls: DeviceClass, seen: Set<string>, fail: (reason: 
       fail(`clock ${clock.name}: ${cls.name} has no method ${clock.changed}()`);
     }
   }
+  checkClockStates(cls.spec.state ?? {}, [...clocks.map(clockName), ...clockOutputs], fail);
+}
+
+function checkClockStates(
+  fields: Fields,
+  clocks: readonly string[],
+  fail: (reason: string) => never,
+  struct = "",
+): void {
+  for (const [name, field] of Object.entries(fields)) {
+    if (field.clock !== undefined && struct) {
+      fail(`${struct}.${name}: a clock is a part of the state or of a subsection, not of a struct`);
+    }
+    if (field.clock !== undefined && !clocks.includes(field.clock)) {
+      fail(`${name}: there is no clock ${field.clock}`);
+    }
+    checkClockStates(field.fields ?? {}, clocks, fail, field.subsection ? "" : name);
+  }
+}
+
+/**
+ * The frequency of a clock in the migration stream, as VMSTATE_CLOCK of C's. Without it a clock that the board sets is
+ * what the other side's board makes it. No property of the device: it is in `clocks` or `clockOutputs`.
+ *
+ * @param name of one of the device's clocks
+ */
+export function clockState(name: string): Field<never> {
+  return { is: "field", kind: "clock", bytes: 8, count: 0, reset: undefined, clock: name };
 }
 
 /** @internal The clock inputs of a device, by name. */

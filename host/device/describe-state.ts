@@ -12,6 +12,7 @@ function describeField({ name, field, offset, layout }: Slot, owner: string): Re
     offset,
     count: field.count,
     ...(field.since === undefined ? {} : { since: field.since }),
+    ...(field.clock === undefined ? {} : { clock: field.clock }),
     ...(layout && { layout: describeLayout(layout, { name: inner, version: 1, minimum: 1 }) }),
   };
 }

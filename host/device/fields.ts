@@ -17,7 +17,8 @@ export type FieldKind =
   | "int32"
   | "int64"
   | "unused"
-  | "struct";
+  | "struct"
+  | "clock";
 
 /** ScriptPropertyType of qapi/script.json. */
 export type PropertyKind =
@@ -54,6 +55,8 @@ export interface Field<V = unknown> {
   readonly since?: number;
   /** Of a struct. */
   readonly fields?: Fields;
+  /** Of a clock: its name. */
+  readonly clock?: string;
   /** Of a subsection, which is a struct that is not always in the stream. */
   readonly subsection?: SubsectionOptions;
   readonly [VALUE]?: V;

@@ -69,7 +69,7 @@ type ViewKind = Exclude<keyof Views, "parts" | "base">;
 
 /** The view that holds fields of a kind; structs have none. */
 function viewKind(kind: FieldKind): ViewKind {
-  return kind === "bool" || kind === "unused" || kind === "struct" ? "uint8" : kind;
+  return kind === "bool" || kind === "unused" || kind === "struct" || kind === "clock" ? "uint8" : kind;
 }
 
 const CONSTRUCTORS = {
@@ -150,7 +150,7 @@ export function dropStructs(views: Views, what: string): void {
 /** Accessors for a class's prototype, or that of a struct: each compiles to one typed-array access. */
 export function defineAccessors(prototype: object, layout: Layout, inStruct = false): void {
   for (const { name, field, offset } of layout.slots) {
-    if (field.kind !== "unused") {
+    if (field.kind !== "unused" && field.kind !== "clock") {
       const property = isTimer(field) ? timerAccessor(name) : accessor(name, field, offset, inStruct);
       Object.defineProperty(prototype, name, property);
     }

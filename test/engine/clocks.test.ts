@@ -3,8 +3,9 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
-import { NAME } from "../lib/program.ts";
+import { NAME, PL011 } from "../lib/program.ts";
 import { endAll, HEADLESS, Qemu, script } from "../lib/qemu.ts";
+import { arrival, migrateToFile } from "../lib/stream.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
@@ -236,5 +237,81 @@ describe("a clock's method", () => {
     const { status, stderr } = await Qemu.run(["-M", "none", ...HEADLESS, "-script", `path=${path}`]);
     expect(status).toBe(1);
     expect(stderr).toContain("sink-ts: clock apb: Sink has no method apbChanged()");
+  });
+});
+
+describe("migration", () => {
+  const REPLACED = ["-script", `path=${PL011},replaces=pl011`];
+
+  /** The clock input of virt's own UART. */
+  async function boardClock(args: readonly string[]): Promise<string> {
+    const { qmp } = await Qemu.start({ args: [...MACHINE, ...args], qtest: true });
+    const path = "/machine/unattached";
+    const children = await qmp.execute<{ name: string; type: string }[]>("qom-list", { path });
+    const uart = children.find(({ type }) => /^child<pl011/.test(type));
+    return `${path}/${uart!.name}/clk`;
+  }
+
+  /** @returns the clock of the UART in the machine that was migrated to; without the stream, it is at 1000 Hz */
+  async function transfer(from: readonly string[], to: readonly string[], hz: number): Promise<number> {
+    const path = script(SOURCE, "source.ts");
+    const clocked = async (args: readonly string[]) => [
+      ...MACHINE,
+      ...args,
+      "-device",
+      `script,path=${path},target=${await boardClock(args)}`,
+    ];
+    const source = await Qemu.start({ args: await clocked(from), qtest: true });
+    await source.qtest.writel(BASE, hz);
+    const uri = await migrateToFile(source);
+    const target = await Qemu.start({ args: [...(await clocked(to)), "-incoming", uri], qtest: true });
+    await arrival(target);
+    const property = "qtest-clock-period";
+    const period = await target.qmp.execute<number>("qom-get", { path: await boardClock(to), property });
+    return period === 0 ? 0 : Math.round(Number(SECOND) / period);
+  }
+
+  // hw/char/pl011.c, vmstate_pl011_clock; hw/core/clock-vmstate.c.
+  test.each([
+    ["from C to a script", [], REPLACED],
+    ["from a script to C", REPLACED, []],
+    ["from script to script", REPLACED, REPLACED],
+  ])("takes a UART's clock along, %s", async (_, from, to) => {
+    expect(await transfer(from, to, 5000)).toBe(5000);
+  });
+
+  const off = (type: string) => ["-global", `${type}.migrate-clk=off`];
+
+  test.each([
+    ["from C to a script", off("pl011"), [...REPLACED, ...off("pl011")]],
+    ["from a script to C", [...REPLACED, ...off("pl011")], off("pl011")],
+  ])("leaves it where its device says so, %s", async (_, from, to) => {
+    expect(await transfer(from, to, 5000)).toBe(1000);
+  });
+
+  test("takes an output along, which is a field of the state itself", async () => {
+    const path = script(`
+      import { clockState, registers, SysBusDevice } from "qemu-script";
+      export default class Divider extends SysBusDevice.with({
+        type: "divider-ts",
+        clockOutputs: ["sck"],
+        regions: { regs: { size: 0x1000 } },
+        state: { sck: clockState("sck") },
+      }) {
+        static { registers(Divider, "regs", { SET: { at: 0, write: "set" } }); }
+        set(hz: number) {
+          this.clockOutputs.sck.setHz(hz);
+          this.clockOutputs.sck.scale(3, 4);
+        }
+      }`);
+    const args = [...MACHINE, "-device", `script,path=${path},id=d`];
+    const source = await Qemu.start({ args, qtest: true });
+    await source.qtest.writel(BASE, 400);
+    const uri = await migrateToFile(source);
+    const target = await Qemu.start({ args: [...args, "-incoming", uri], qtest: true });
+    await arrival(target);
+    const get = (property: string) =>
+      target.qmp.execute<number>("qom-get", { path: "/machine/peripheral/d/sck", property });
+    expect(await get("qtest-clock-period")).toBe(Number(SECOND / 400n));
   });
 });

@@ -8,6 +8,7 @@ import { DEVICE_IRQ, Poker } from "../lib/poker.ts";
 import { device } from "../lib/program.ts";
 import { endAll, folder, HEADLESS, Qemu, script } from "../lib/qemu.ts";
 import { load, makeImage, save } from "../lib/snapshots.ts";
+import { arrival, migrateToFile } from "../lib/stream.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
@@ -341,23 +342,14 @@ describe("migration", () => {
       }`);
 
   async function transfer(from: string, to: string, value: number | undefined): Promise<number> {
-    const uri = `file:${join(folder(), "stream")}`;
     const args = (path: string) => [...MACHINE, "-device", `script,path=${path}`];
     const source = await Qemu.start({ args: args(from), qtest: true });
     if (value !== undefined) {
       await source.qtest.writel(BASE, value);
     }
-    await source.qmp.execute("migrate-set-capabilities", {
-      capabilities: [{ capability: "events", state: true }],
-    });
-    await source.qmp.execute("migrate", { uri });
-    while ((await source.qmp.waitForEvent("MIGRATION")).data?.["status"] !== "completed") {
-      // setup, active, device
-    }
+    const uri = await migrateToFile(source);
     const target = await Qemu.start({ args: [...args(to), "-incoming", uri], qtest: true });
-    while (!(await target.qmp.execute<{ running: boolean }>("query-status")).running) {
-      await target.qmp.waitForEvent("RESUME");
-    }
+    await arrival(target);
     return target.qtest.readl(BASE);
   }
 

@@ -6,6 +6,7 @@ import {
   type ClockOutput,
   type ClockReading,
   clock,
+  clockState,
   PeriodicTimer,
   type ResetEnter,
   type ResetExit,
@@ -132,6 +133,7 @@ class Clocked extends SysBusDevice.with({
   type: "clocked",
   clocks: ["clk", { name: "apb", changed: "apbChanged" }],
   clockOutputs: ["sck"],
+  state: { rate: clockState("clk") },
 }) {
   lines() {
     expectTypeOf(this.clocks.clk).toEqualTypeOf<ClockInput>();
@@ -163,6 +165,8 @@ class Clocked extends SysBusDevice.with({
     this.clockOutputs.sck.scale(5);
     // @ts-expect-error a clock, or its path
     this.clocks.clk.connect(this);
+    // @ts-expect-error in the stream alone: here it is this.clocks.clk
+    this.rate;
     // @ts-expect-error clocks stay what they are
     this.clocks.clk = this.clocks.apb;
   }
@@ -180,3 +184,5 @@ SysBusDevice.with({ type: "x", clocks: [{ name: "clk" }] });
 SysBusDevice.with({ type: "x", clockOutputs: [1] });
 // @ts-expect-error every device has clockOutputs
 SysBusDevice.with({ type: "x", state: { clockOutputs: u32 } });
+// @ts-expect-error a clock has a name
+clockState();

@@ -43,6 +43,52 @@ void script_clocks_init(ScriptInstance *instance)
     }
 }
 
+/* --- migration ----------------------------------------------------------- */
+
+static Clock *clock_by_name(ScriptInstance *instance, const char *wanted)
+{
+    ScriptType *decl = instance->type->decl;
+    ScriptClockPort *port = instance->clocks;
+    strList *name;
+
+    for (name = decl->clocks; name; name = name->next, port++) {
+        if (!strcmp(name->value, wanted)) {
+            return port->clock;
+        }
+    }
+    for (name = decl->clock_outputs; name; name = name->next, port++) {
+        if (!strcmp(name->value, wanted)) {
+            return port->clock;
+        }
+    }
+    return NULL;
+}
+
+static void point(ScriptInstance *instance, ScriptFieldList *field, void *state)
+{
+    for (; field; field = field->next) {
+        if (field->value->type == SCRIPT_FIELD_TYPE_CLOCK) {
+            *(Clock **)(state + field->value->offset) =
+                clock_by_name(instance, field->value->clock);
+        }
+    }
+}
+
+/*
+ * In @state, a copy of the state block that migrates, has the fields that are
+ * clocks point to them: they are QEMU's objects, and QEMU saves and loads them.
+ */
+void script_clocks_point(ScriptInstance *instance, void *state)
+{
+    ScriptState *decl = instance->type->decl->state;
+    ScriptLayoutList *sub;
+
+    point(instance, decl->fields, state);
+    for (sub = decl->subsections; sub; sub = sub->next) {
+        point(instance, sub->value->fields, state);
+    }
+}
+
 /* --- what the script calls ----------------------------------------------- */
 
 /* NULL when the object is gone, and its clocks with it */

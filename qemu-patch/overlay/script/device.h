@@ -227,6 +227,7 @@ void script_reset_class_init(DeviceClass *dc, ScriptTypeData *type);
 
 /* clock.c */
 void script_clocks_init(ScriptInstance *instance);
+void script_clocks_point(ScriptInstance *instance, void *state);
 
 /* timer.c */
 void script_timers_init(ScriptInstance *instance);

@@ -53,6 +53,7 @@ static void copy_state(ScriptInstance *instance, void *copy)
 {
     memcpy(copy, instance->state, state_size(instance));
     script_timers_save(instance, copy);
+    script_clocks_point(instance, copy);
 }
 
 /* --- what QEMU calls ----------------------------------------------------- */

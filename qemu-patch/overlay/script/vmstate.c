@@ -26,6 +26,7 @@ static const FieldKind field_kinds[] = {
     [SCRIPT_FIELD_TYPE_INT64] = { &vmstate_info_int64, 8 },
     [SCRIPT_FIELD_TYPE_UNUSED] = { &vmstate_info_unused_buffer, 1 },
     [SCRIPT_FIELD_TYPE_STRUCT] = { },
+    [SCRIPT_FIELD_TYPE_CLOCK] = { NULL, sizeof(Clock) },
 };
 
 static VMStateDescription *make_layout(const ScriptLayout *layout);
@@ -48,6 +49,10 @@ static void make_field(VMStateField *field, const ScriptField *decl)
         field->size = decl->layout->size;
         field->flags |= VMS_STRUCT;
         field->vmsd = make_layout(decl->layout);
+    } else if (decl->type == SCRIPT_FIELD_TYPE_CLOCK) {
+        /* See script_clocks_point() */
+        field->flags = VMS_STRUCT | VMS_POINTER;
+        field->vmsd = &vmstate_clock;
     }
 }
 

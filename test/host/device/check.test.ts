@@ -2,12 +2,15 @@ import { describe, expect, test } from "bun:test";
 import {
   bool,
   chardev,
+  clockState,
   DeclarationError,
   type DeviceClass,
   type DeviceSpec,
   registers,
   SysBusDevice,
   string,
+  struct,
+  subsection,
   u8,
   u32,
   unused,
@@ -183,6 +186,25 @@ test.each(["", "a b", "9", "a/b"])("a clock cannot be called %j", (name) => {
 
 test("a clock's method must be there", () => {
   refuses({ clocks: [{ name: "a", changed: "gone" }] }, "clock a: Declaration has no method gone()");
+});
+
+describe("a clock's place in the stream", () => {
+  test("is that of a clock of the device", () => {
+    refuses({ clocks: ["a"], state: { c: clockState("b") } }, "c: there is no clock b");
+    accepts({ clocks: ["a"], clockOutputs: ["b"], state: { c: clockState("b"), d: clockState("a") } });
+  });
+
+  test("can be in a subsection, not in a struct", () => {
+    accepts({ clocks: ["a"], state: { s: subsection({ state: { c: clockState("a") } }) } });
+    refuses(
+      { clocks: ["a"], state: { s: struct({ c: clockState("a") }) } },
+      "s.c: a clock is a part of the state or of a subsection, not of a struct",
+    );
+    refuses(
+      { clocks: ["a"], state: { s: subsection({ state: { c: clockState("b") } }) } },
+      "c: there is no clock b",
+    );
+  });
 });
 
 describe("an interrupt line", () => {

@@ -6,6 +6,7 @@ import {
   bit,
   bool,
   chardev,
+  clockState,
   DeclarationError,
   type DeviceClass,
   enumeration,
@@ -104,6 +105,7 @@ class Full extends SysBusDevice.with({
     sx: i64,
     words: u32.array(3),
     timer: timer({ expired: "reset" }),
+    clock: clockState("clk"),
     late: since(5, u32(0)),
     inner: struct({ a: u8, gap: unused(2), pairs: struct({ x: u16, y: u64 }).array(2) }),
     extra: subsection({ name: "more", version: 2, minimum: 1, needed: "reset", state: { a: u8, b: u32 } }),
@@ -392,7 +394,7 @@ describe("state", () => {
       name: "section",
       version: 7,
       "minimum-version": 3,
-      size: 112,
+      size: 120,
       fields: [
         { name: "gap", type: "unused", offset: 0, count: 12 },
         { name: "flag2", type: "bool", offset: 0, count: 0 },
@@ -406,11 +408,12 @@ describe("state", () => {
         { name: "sx", type: "int64", offset: 24, count: 0 },
         { name: "words", type: "uint32", offset: 32, count: 3 },
         { name: "timer", type: "uint64", offset: 48, count: 0 },
-        { name: "late", type: "uint32", offset: 56, count: 0, since: 5 },
+        { name: "clock", type: "clock", offset: 56, count: 0, clock: "clk" },
+        { name: "late", type: "uint32", offset: 64, count: 0, since: 5 },
         {
           name: "inner",
           type: "struct",
-          offset: 64,
+          offset: 72,
           count: 0,
           layout: {
             name: "section.inner",
@@ -452,8 +455,8 @@ describe("state", () => {
           "minimum-version": 1,
           size: 8,
           fields: [
-            { name: "a", type: "uint8", offset: 104, count: 0 },
-            { name: "b", type: "uint32", offset: 108, count: 0 },
+            { name: "a", type: "uint8", offset: 112, count: 0 },
+            { name: "b", type: "uint32", offset: 116, count: 0 },
           ],
         },
       ],
@@ -493,6 +496,14 @@ describe("state", () => {
       "uint32[16]",
       ...["uint32", "uint32", "uint32", "uint32"],
       ...["int32", "int32", "int32"],
+    ]);
+    const { subsections } = described(PL011)["state"] as { subsections: unknown };
+    expect(subsections).toEqual([
+      expect.objectContaining({
+        name: "pl011/clock",
+        version: 1,
+        fields: [expect.objectContaining({ type: "clock", clock: "clk" })],
+      }),
     ]);
   });
 });
