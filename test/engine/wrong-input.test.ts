@@ -229,7 +229,9 @@ describe("-device script,...", () => {
   test("a throw in realize of the board's device", async () => {
     const body = '  realize() {\n    throw new Error("no board for me");\n  }';
     // Boards may set what the type has that it replaces.
-    const text = plain({ body }).replace("label: string()", "migrateTickOffset: string()");
+    const text = plain({ body })
+      .replace("label: string()", "migrateTickOffset: string()")
+      .replace("state:", 'irqs: ["irq"], state:');
     const path = script(text);
     const line = await refusal(["-script", `path=${path},replaces=pl031`]);
     expect(line).toMatch(new RegExp(`^${NAME}: (.*: )?${path}:10:\\d+: no board for me$`));
@@ -256,6 +258,27 @@ describe("-script path=...,replaces=...", () => {
     expect(await complaint(",replaces=sys-bus-device")).toBe(
       "'sys-bus-device' is abstract: QEMU makes no objects of it",
     );
+  });
+
+  test.each([
+    [
+      "fewer lines",
+      'irqs: ["one", "two"], state:',
+      "'pl011' has 0 inputs and 6 outputs 'sysbus-irq', which boards may connect: 'plain-ts' has 0 and 2",
+    ],
+    [
+      "fewer regions",
+      'irqs: ["1", "2", "3", "4", "5", "6"], state:',
+      "'pl011' has 1 regions, which boards may map: 'plain-ts' has 0",
+    ],
+  ])("%s than what it replaces", async (what, declared, message) => {
+    const text = plain()
+      .replace("label: string()", "chardev: chardev(), migrateClk: string()")
+      .replace("import {", "import { chardev,")
+      .replace("state:", declared);
+    const path = script(what === "fewer regions" ? text.replace(/ {2}regions.*\n|.*static.*\n/g, "") : text);
+    const line = await refusal(["-script", `path=${path},replaces=pl011`]);
+    expect(line).toBe(`${NAME}: ${message}`);
   });
 
   test("a parameter that it does not have", async () => {

@@ -266,7 +266,9 @@ static void put_to_rest(ScriptInstance *instance)
 
 void script_device_realize(DeviceState *dev, Error **errp)
 {
-    bring_to_life(script_instance_of(OBJECT(dev)), errp);
+    if (script_check_replaced(dev, errp)) {
+        bring_to_life(script_instance_of(OBJECT(dev)), errp);
+    }
 }
 
 void script_device_unrealize(DeviceState *dev)

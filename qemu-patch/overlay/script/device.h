@@ -163,6 +163,10 @@ bool script_check_properties(const ScriptType *decl, Error **errp);
 /* accessor.c: takes away the properties that the instance's script added */
 void script_accessors_remove(ScriptInstance *instance);
 
+/* replace.c: has @dev all that boards may use of what it stands in for? */
+bool script_replace_type(const char *replaced, const char *type, Error **errp);
+bool script_check_replaced(DeviceState *dev, Error **errp);
+
 /* vmstate.c */
 VMStateDescription *script_make_vmsd(ScriptTypeData *type);
 

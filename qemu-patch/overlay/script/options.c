@@ -105,50 +105,6 @@ const char *script_resolve_driver(const char *driver, const char *path,
     return load(path, errp);
 }
 
-/* Boards set properties without a way to fail: each must be there */
-static bool check_properties(ObjectClass *replaced, const char *type,
-                             Error **errp)
-{
-    ObjectClass *klass = object_class_by_name(type);
-    ObjectPropertyIterator iter;
-    ObjectProperty *prop;
-
-    object_class_property_iter_init(&iter, replaced);
-    while ((prop = object_property_iter_next(&iter))) {
-        if (!object_class_property_find(klass, prop->name)) {
-            error_setg(errp, "'%s' has a property '%s', which boards may set "
-                       "and '%s' lacks", object_class_get_name(replaced),
-                       prop->name, type);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool replace_type(const char *replaced, const char *type, Error **errp)
-{
-    ObjectClass *klass = object_class_by_name(replaced);
-
-    if (!klass) {
-        error_setg(errp, "there is no type '%s' to replace", replaced);
-        return false;
-    }
-    if (!object_class_dynamic_cast(klass, TYPE_DEVICE)) {
-        error_setg(errp, "'%s' is no device", replaced);
-        return false;
-    }
-    if (object_class_is_abstract(klass)) {
-        error_setg(errp, "'%s' is abstract: QEMU makes no objects of it",
-                   replaced);
-        return false;
-    }
-    if (!check_properties(klass, type, errp)) {
-        return false;
-    }
-    object_type_set_stand_in(object_class_get_name(klass), type);
-    return true;
-}
-
 static void script_option(const char *optarg)
 {
     Error *err = NULL;
@@ -162,7 +118,7 @@ static void script_option(const char *optarg)
     path = qemu_opt_get(opts, "path");
     replaces = qemu_opt_get(opts, "replaces");
     type = script_resolve_driver(TYPE_SCRIPT_SUGAR, path, &err);
-    if (!type || (replaces && !replace_type(replaces, type, &err))) {
+    if (!type || (replaces && !script_replace_type(replaces, type, &err))) {
         error_report_err(err);
         exit(1);
     }
