@@ -63,7 +63,7 @@ export interface IoRegionSpec extends Placed {
    * bigint, whatever the size of the access.
    */
   readonly write?: string;
-  /** Its trace events; `NAME_read` and `NAME_write` if absent. */
+  /** Its trace events; `NAME_read` and `NAME_write` if absent, after the region's `name` or `TYPE_KEY`. */
   readonly trace?: TraceSpec | false;
 }
 
