@@ -4,6 +4,7 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { VIRT } from "../lib/guest-code.ts";
 import { TEST_MS } from "../lib/limit.ts";
 import { endAll } from "../lib/qemu.ts";
+import { random } from "../lib/random.ts";
 import { CR, DR, FR, FR_RXFE, LBE, LCR_H } from "./manual.ts";
 import { type Model, Uart } from "./uart.ts";
 
@@ -16,17 +17,6 @@ const REGISTERS = [
 ];
 /** Those that reading does not change. */
 const QUIET = REGISTERS.filter((offset) => offset !== DR);
-
-/** Numbers from 0 below `limit`, the same for the same seed: mulberry32. */
-function random(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
-  };
-}
 
 /** Of one guest. */
 const STEPS = 250;
