@@ -1,4 +1,5 @@
 import type { DeviceRef, PCIDeviceRef, SysBusDeviceRef } from "../qom/devices.ts";
+import { makeScripted, type Settings } from "../qom/make.ts";
 import type { ObjectRef } from "../qom/object.ts";
 import { inheritFromC } from "./c-parent.ts";
 import { DeclarationError } from "./errors.ts";
@@ -60,10 +61,13 @@ export interface DeviceClass<S = DeviceSpec, T = unknown> extends Declaring<S> {
   readonly base: BaseName;
   /** Declares a type that inherits from this one. */
   readonly with: typeof QomObject.with;
+  /** Makes an object of the type. */
+  readonly new: typeof QomObject.new;
 }
 
 type SpecOf<C> = C extends { readonly spec: infer S } ? S : Record<never, never>;
 type InstanceOf<C> = C extends AbstractClass<infer T> ? T : never;
+type ObjectOf<C> = InstanceOf<C> extends { readonly object: infer Ref } ? Ref : never;
 type BaseOf<C> =
   InstanceOf<C> extends PCIDevice
     ? "pci-device"
@@ -125,6 +129,21 @@ export abstract class QomObject {
       inheritFromC(Declaration.prototype);
     }
     return Declaration as unknown as DeviceClass<Merged<SpecOf<C>, S>, InstanceOf<C> & Declared<S>>;
+  }
+
+  /**
+   * Makes an object of the type that this class declares, with some of its properties. Nothing but the handle has it;
+   * see {@link ObjectRef.addChild}. A device must then be realized, which makes the instance of this class.
+   *
+   * @throws QemuError if the class is abstract, or QEMU refuses a property
+   */
+  static new<C extends Base & { readonly spec: unknown }>(
+    this: C,
+    settings: Settings<SpecOf<C>> = {} as Settings<SpecOf<C>>,
+  ): ObjectOf<C> {
+    // biome-ignore lint/complexity/noThisInStatic: the class of the script
+    const { spec } = this as unknown as Declaring;
+    return makeScripted(spec, settings) as ObjectOf<C>;
   }
 }
 

@@ -54,7 +54,10 @@ void script_accessors_remove(ScriptInstance *instance)
 
     QLIST_FOREACH_SAFE(accessor, &accessors, next, next) {
         if (accessor->instance == instance) {
-            object_property_del(instance->obj, accessor->name);
+            /* The accessor and its name go before QOM looks it up again */
+            g_autofree char *name = g_strdup(accessor->name);
+
+            object_property_del(instance->obj, name);
         }
     }
 }

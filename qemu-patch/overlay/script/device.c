@@ -220,6 +220,22 @@ void script_instance_free(uint32_t id)
 
 /* --- what enters the script --------------------------------------------- */
 
+static void put_to_rest(ScriptInstance *instance)
+{
+    uint32_t i;
+
+    for (i = 0; i < instance->n_chardevs; i++) {
+        script_chardev_detach(&instance->chardevs[i]);
+    }
+    call(instance, SCRIPT_UNREALIZE, 0, NULL);
+    instance->live = false;
+    script_timers_stop(instance);
+    script_gpio_disconnect(instance);
+    script_accessors_remove(instance);
+    script_regions_unrealize(instance);
+    script_unblock_migration(instance);
+}
+
 static void bring_to_life(ScriptInstance *instance, Error **errp)
 {
     uint32_t i;
@@ -246,22 +262,9 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
     for (i = 0; i < instance->n_chardevs; i++) {
         script_chardev_attach(&instance->chardevs[i]);
     }
-}
-
-static void put_to_rest(ScriptInstance *instance)
-{
-    uint32_t i;
-
-    for (i = 0; i < instance->n_chardevs; i++) {
-        script_chardev_detach(&instance->chardevs[i]);
+    if (!script_check_children(instance->obj, errp)) {
+        put_to_rest(instance);
     }
-    call(instance, SCRIPT_UNREALIZE, 0, NULL);
-    instance->live = false;
-    script_timers_stop(instance);
-    script_gpio_disconnect(instance);
-    script_accessors_remove(instance);
-    script_regions_unrealize(instance);
-    script_unblock_migration(instance);
 }
 
 void script_device_realize(DeviceState *dev, Error **errp)

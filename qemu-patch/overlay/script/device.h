@@ -160,6 +160,9 @@ void script_install_properties(ObjectClass *oc, ScriptTypeData *type);
 void script_free_properties(Object *obj, ScriptTypeData *type);
 bool script_check_properties(const ScriptType *decl, Error **errp);
 
+/* qom.c: has the script realized all that it put below its device? */
+bool script_check_children(Object *obj, Error **errp);
+
 /* accessor.c: takes away the properties that the instance's script added */
 void script_accessors_remove(ScriptInstance *instance);
 

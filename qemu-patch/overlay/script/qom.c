@@ -17,11 +17,10 @@
 #include "qobject/qstring.h"
 #include "qom/object_interfaces.h"
 #include "qom/qom-qobject.h"
-#include "hw/boards.h"
 #include "hw/qdev-core.h"
 #include "hw/sysbus.h"
-#include "qemu/accel.h"
 #include "qemu/cutils.h"
+#include "qemu/id.h"
 #include "device.h"
 #include "error.h"
 
@@ -67,6 +66,10 @@ int32_t script_object_instance(void *object)
 
 /* --- making -------------------------------------------------------------- */
 
+/*
+ * Types that are neither devices nor for -object rely on the C code that makes
+ * their objects, and some fall over without it.
+ */
 static bool can_be_made(const char *type, Error **errp)
 {
     ObjectClass *klass = module_object_class_by_name(type);
@@ -79,10 +82,11 @@ static bool can_be_made(const char *type, Error **errp)
         error_setg(errp, "type '%s' is abstract", type);
         return false;
     }
-    if (object_class_dynamic_cast(klass, TYPE_MACHINE) ||
-        object_class_dynamic_cast(klass, TYPE_ACCEL)) {
-        error_setg(errp, "QEMU itself makes the one object of type '%s'",
-                   type);
+    if (!object_class_dynamic_cast(klass, TYPE_DEVICE) &&
+        !object_class_dynamic_cast(klass, TYPE_USER_CREATABLE) &&
+        !object_class_dynamic_cast(klass, TYPE_CONTAINER) &&
+        !script_type_of(type)) {
+        error_setg(errp, "QEMU itself makes the objects of type '%s'", type);
         return false;
     }
     return true;
@@ -101,20 +105,46 @@ static bool set_properties(Object *obj, const QDict *props, Error **errp)
     return true;
 }
 
-static Object *make(const char *type, const QDict *props, Error **errp)
+/* What -object does: most of those types ask for their place in /objects */
+static bool complete(Object *obj, const char *id, Error **errp)
 {
+    Object *parent = object_get_objects_root();
+
+    if (id) {
+        if (!id_wellformed(id)) {
+            error_setg(errp, "'%s' is no ID", id);
+            return false;
+        }
+        if (!object_property_try_add_child(parent, id, obj, errp)) {
+            return false;
+        }
+    } else if (!script_type_of(object_get_typename(obj))) {
+        error_setg(errp, "a '%s' needs an 'id', its name in /objects",
+                   object_get_typename(obj));
+        return false;
+    }
+    return user_creatable_complete(USER_CREATABLE(obj), errp);
+}
+
+static Object *make(const char *type, QDict *props, Error **errp)
+{
+    g_autofree char *id = NULL;
     Object *obj;
-    bool ok;
+    bool ok, user;
 
     if (!can_be_made(type, errp)) {
         return NULL;
     }
     obj = object_new(type);
-    ok = set_properties(obj, props, errp);
-    if (ok && object_dynamic_cast(obj, TYPE_USER_CREATABLE)) {
-        ok = user_creatable_complete(USER_CREATABLE(obj), errp);
+    user = object_dynamic_cast(obj, TYPE_USER_CREATABLE);
+    if (user && qdict_haskey(props, "id")) {
+        id = g_strdup(qdict_get_try_str(props, "id"));
+        qdict_del(props, "id");
     }
+    ok = set_properties(obj, props, errp) &&
+        (!user || complete(obj, id, errp));
     if (!ok) {
+        object_unparent(obj);
         object_unref(obj);
         return NULL;
     }
@@ -211,6 +241,44 @@ char *script_object_children(void *object)
     return g_string_free(qobject_to_json(QOBJECT(names)), false);
 }
 
+static int is_unrealized(Object *obj, void *opaque)
+{
+    DeviceState *dev = (DeviceState *)object_dynamic_cast(obj, TYPE_DEVICE);
+
+    return dev && !dev->realized;
+}
+
+/*
+ * QEMU asserts that no device in the tree is unrealized when the machine is
+ * ready.  Until then a script may have one there during a realize() only,
+ * after which script_check_children() looks.
+ */
+static bool may_be_unrealized_below(Object *obj)
+{
+    for (; obj; obj = obj->parent) {
+        if (obj == object_get_root()) {
+            return false;
+        }
+        if (script_type_of(object_get_typename(obj)) &&
+            script_instance_of(obj)->live && is_unrealized(obj, NULL)) {
+            return true;
+        }
+    }
+    /* Not in the tree */
+    return true;
+}
+
+bool script_check_children(Object *obj, Error **errp)
+{
+    if (!phase_check(PHASE_MACHINE_READY) &&
+        object_child_foreach_recursive(obj, is_unrealized, NULL)) {
+        error_setg(errp, "a '%s' has children that are not realized",
+                   object_get_typename(obj));
+        return false;
+    }
+    return true;
+}
+
 static bool check_child(Object *obj, const char *name, Object *child,
                         Error **errp)
 {
@@ -233,7 +301,13 @@ static bool check_child(Object *obj, const char *name, Object *child,
             return false;
         }
     }
-    return true;
+    if (!may_be_unrealized_below(obj) && is_unrealized(child, NULL) &&
+        !phase_check(PHASE_MACHINE_READY)) {
+        error_setg(errp, "a '%s' must be realized first: the machine starts "
+                   "with all devices realized", object_get_typename(child));
+        return false;
+    }
+    return may_be_unrealized_below(obj) || script_check_children(child, errp);
 }
 
 int32_t script_object_add_child(void *object, const char *name, void *child)
