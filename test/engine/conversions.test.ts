@@ -13,6 +13,7 @@ const MACHINE = ["-M", "virt", "-m", "64", "-accel", "qtest", ...HEADLESS];
 /** Says how many bytes malloc() has given out, and lets QEMU be used a million times. */
 const LEAK = (once: string) => `
   import { dlopen } from "bun:ffi";
+  import { heapStats } from "bun:jsc";
   import { ObjectRef, SysBusDevice, SysBusDeviceRef } from "qemu-script";
   const libc = dlopen("libc.so.6", {
     malloc: { args: ["u64"], returns: "ptr" },
@@ -33,13 +34,14 @@ const LEAK = (once: string) => `
         many(20_000);
         await settle();
         libc.malloc_stats();
+        const before = heapStats().objectCount;
         for (let i = 0; i < 50; i++) {
           many(COUNT / 50);
           await new Promise((done) => setTimeout(done));
         }
         await settle();
         libc.malloc_stats();
-        console.log("done");
+        console.log("done", heapStats().objectCount - before, "objects");
       }, 1);
     }
   }
@@ -49,7 +51,8 @@ const LEAK = (once: string) => `
 async function growth(once: string, count = 1_000_000): Promise<number> {
   const path = script(LEAK(once).replace("COUNT", String(count)));
   const qemu = await Qemu.start({ args: [...MACHINE, "-device", `script,path=${path}`] });
-  await qemu.stderr.waitFor("done\n", TEST_MS);
+  const [, objects] = await qemu.stderr.waitFor(/done (-?\d+) objects\n/, TEST_MS);
+  expect(Number(objects)).toBeLessThan(count / 10);
   const totals = [
     ...qemu.stderr.all.matchAll(/Total \(incl\. mmap\):\nsystem bytes.*\nin use bytes +=\s+(\d+)/g),
   ];
@@ -71,16 +74,16 @@ describe("a million times", () => {
     [
       "a string to C and back",
       "this.object.set('text', TEXT); if (this.object.get('text') !== TEXT) throw new Error(held);",
-      300_000,
+      1_000_000,
     ],
     ["a string from C", "if (this.object.typeName !== 'leak') throw new Error('no');", 1_000_000],
     ["a string that C gives away", "if (!this.object.path) throw new Error('no');", 1_000_000],
     ["a list", "if (this.object.class.parents.length !== 3) throw new Error('no');", 1_000_000],
-    ["a value, read and written", "uart.set('migrate-clk', !uart.get('migrate-clk'));", 500_000],
+    ["a value, read and written", "uart.set('migrate-clk', !uart.get('migrate-clk'));", 1_000_000],
     [
       "an error",
       "try { uart.get('none'); throw 1; } catch (error) { if (error === 1) throw error; }",
-      500_000,
+      1_000_000,
     ],
     ["a handle", "uart.clone().dispose();", 1_000_000],
   ])("%s", async (_, once, count) => {
