@@ -14,6 +14,12 @@ afterEach(endAll);
 const MACHINE = ["-M", "virt", "-m", "64", "-accel", "qtest", ...HEADLESS];
 const REGIONS = ["-device", `script,path=${device("regions")},id=r`];
 
+/** What QEMU and its scripts have printed, all of it, once the last line is there. */
+async function said(qemu: Qemu, lines: readonly string[]): Promise<void> {
+  await qemu.stderr.waitFor(`${lines.at(-1)}\n`, SOON_MS);
+  expect(qemu.stderr.lines).toEqual([...lines]);
+}
+
 /** The fixture's registers. */
 const MOVE = 0x0;
 const ENABLE = 0x4;
@@ -75,7 +81,7 @@ describe("regions", () => {
     expect(await bus.readl(at("all") + 0x1c)).toBe(1);
     expect(await bus.readl(at("all") + 0x24)).toBe(0xaa04);
     expect(await bus.readl(at("all") + 0x30)).toBe(3);
-    expect(qemu.stderr.lines).toEqual(["over 4 2"]);
+    await said(qemu, ["over 4 2"]);
   });
 
   test("that are aliases show the other's memory", async () => {
@@ -117,7 +123,7 @@ describe("accesses are as the declaration says:", () => {
     await bus.writel(at("narrow") + 4, 0x44332211);
     expect(await bus.readl(at("narrow") + 8)).toBe(0x1a_0018);
     expect(await bus.readb(at("narrow") + 3)).toBe(0x13);
-    expect(qemu.stderr.lines).toEqual([
+    await said(qemu, [
       "write 4 0x2211 size 2",
       "write 6 0x4433 size 2",
       "read 8 size 2",
@@ -133,7 +139,7 @@ describe("accesses are as the declaration says:", () => {
     expect(await bus.readq(at("wide") + 16)).toBe(7n);
     await bus.writeq(at("wide") + 8, 0x8000_0000_0000_0001n);
     await bus.writeb(at("wide") + 1, 0xff);
-    expect(qemu.stderr.lines).toEqual([
+    await said(qemu, [
       "read 0 size 8",
       "read 8 size 8",
       "read 16 size 8",
@@ -148,11 +154,7 @@ describe("accesses are as the declaration says:", () => {
     await bus.writel(at("big") + 4, 0x44332211);
     expect(await bus.readw(at("big") + 2)).toBe(0x1200);
     await bus.writel(at("big") + 1, 0x0a0b0c0d);
-    expect(qemu.stderr.lines).toEqual([
-      "write 4 0x11223344 size 4",
-      "read 2 size 2",
-      "write 1 0xd0c0b0a size 4",
-    ]);
+    await said(qemu, ["write 4 0x11223344 size 4", "read 2 size 2", "write 1 0xd0c0b0a size 4"]);
   });
 
   test("unaligned ones are split if handlers do not take them", async () => {
@@ -170,7 +172,7 @@ describe("accesses are as the declaration says:", () => {
     const args = [...MACHINE, "-device", `script,path=${path}`];
     const qemu = await Qemu.start({ args, qtest: true });
     expect(await qemu.qtest.readl(VIRT.platformBus + 1)).toBe(0x11_0022_11);
-    expect(qemu.stderr.lines).toEqual(["read 1 size 1", "read 2 size 2", "read 4 size 1"]);
+    await said(qemu, ["read 1 size 1", "read 2 size 2", "read 4 size 1"]);
   });
 });
 

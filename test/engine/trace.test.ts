@@ -13,6 +13,12 @@ afterEach(endAll);
 const BASE = VIRT.platformBus;
 const MACHINE = ["-M", "virt", "-m", "64", "-accel", "qtest", ...HEADLESS];
 
+/** What QEMU and its scripts have printed, all of it, once the last line is there. */
+async function said(qemu: Qemu, lines: readonly string[]): Promise<void> {
+  await qemu.stderr.waitFor(`${lines.at(-1)}\n`, SOON_MS);
+  expect(qemu.stderr.lines).toEqual([...lines]);
+}
+
 const path = () =>
   script(`
     import { registers, SysBusDevice, u32 } from "qemu-script";
@@ -60,7 +66,7 @@ describe("events that a script names", () => {
     const qemu = await start("-trace", "traced_text");
     await qemu.qtest.writel(BASE + 4, 7);
     expect(await qemu.qtest.readl(BASE + 8)).toBe(0);
-    expect(qemu.stderr.lines).toEqual(["traced_text value 7"]);
+    await said(qemu, ["traced_text value 7"]);
   });
 
   test("by pattern; a text that is a function is made only then", async () => {
@@ -69,7 +75,7 @@ describe("events that a script names", () => {
     const glob = await start("-trace", "traced_*");
     await glob.qtest.writel(BASE + 4, 8);
     expect(await glob.qtest.readl(BASE + 8)).toBe(1);
-    expect(glob.stderr.lines).toEqual([
+    await said(glob, [
       "traced_ts_regs_write SAY <- 0x8",
       "traced_text value 8",
       "traced_lazy 100 % of 8",
@@ -89,7 +95,7 @@ describe("events that a script names", () => {
     await qtest.writel(BASE + 4, 2);
     await qmp.human("trace-event traced_text off");
     await qtest.writel(BASE + 4, 3);
-    expect(qemu.stderr.lines).toEqual(["traced_text value 2"]);
+    await said(qemu, ["traced_text value 2"]);
   });
 
   test("are in the help, and nothing warns of them", async () => {
@@ -117,6 +123,7 @@ describe("events that a script names", () => {
   test("have time and thread as QEMU's have, if -msg asks for it", async () => {
     const qemu = await start("-trace", "traced_text", "-msg", "timestamp=on");
     await qemu.qtest.writel(BASE + 4, 7);
+    await qemu.stderr.waitFor("traced_text value 7\n", SOON_MS);
     expect(qemu.stderr.all).toMatch(/^\d+@\d+\.\d{6}:traced_text value 7\n$/);
   });
 });
@@ -130,7 +137,7 @@ describe("events of a region", () => {
     await qtest.writel(BASE + 0x18, 9);
     await qtest.readl(BASE + 0x10);
     await qtest.readl(BASE + 0x3c);
-    expect(qemu.stderr.lines).toEqual([
+    await said(qemu, [
       "traced_ts_regs_write CTRL <- 0x80000071 EN MODE=7 IRQ",
       "traced_ts_regs_read CTRL -> 0x80000071 EN MODE=7 IRQ",
       "traced_ts_regs_write LOAD[1] <- 0x9",
@@ -145,24 +152,19 @@ describe("events of a region", () => {
     const window = Number(`0x${/([0-9a-f]{16})-[0-9a-f]{16} \(prio 0, i\/o\): a window/.exec(tree)![1]}`);
     expect(await qemu.qtest.readq(window + 8)).toBe(2n ** 40n + 8n);
     await qemu.qtest.writeq(window, 0x1234_5678_9abc_def0n);
-    expect(qemu.stderr.lines).toEqual([
-      "a_window_read 0x8 -> 0x10000000008",
-      "a_window_write 0x0 <- 0x123456789abcdef0",
-    ]);
+    await said(qemu, ["a_window_read 0x8 -> 0x10000000008", "a_window_write 0x0 <- 0x123456789abcdef0"]);
   });
 
   test("come when a handler has answered, also for a guest's accesses", async () => {
     const poker = await Poker.start(path(), { args: ["-trace", "traced_ts_regs_*"] });
     expect(await poker.read(12)).toBe(5);
     await poker.write(0, 1);
-    expect(poker.stderr.lines).toEqual([
-      "traced_ts_regs_read LATER -> 0x5",
-      "traced_ts_regs_write CTRL <- 0x1 EN",
-    ]);
+    await said(poker.qemu, ["traced_ts_regs_read LATER -> 0x5", "traced_ts_regs_write CTRL <- 0x1 EN"]);
     await poker.qemu.qmp.human("trace-event traced_ts_regs_read off");
     expect(await poker.read(0)).toBe(1);
     await poker.write(0, 0);
-    expect(poker.stderr.lines.slice(2)).toEqual(["traced_ts_regs_write CTRL <- 0x0"]);
+    await poker.stderr.waitFor("traced_ts_regs_write CTRL <- 0x0\n", SOON_MS);
+    expect(poker.stderr.lines.length).toBe(3);
   });
 });
 
@@ -204,6 +206,7 @@ describe("an event that QEMU has is that one", () => {
       await qemu.qtest.readl(base + 0x38);
       await qemu.qtest.writel(base + 0x2c, 0x60);
     }
+    await qemu.stderr.waitFor(/pl011_write .*LCRH\n[\s\S]*pl011_write .*LCRH\n/, SOON_MS);
     const accesses = qemu.stderr.lines.filter((line) => /^pl011_(read|write) /.test(line));
     expect(accesses.length).toBe(8);
     expect(accesses.slice(0, 4)).toEqual(accesses.slice(4));
