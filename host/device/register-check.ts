@@ -4,6 +4,7 @@ import { type Part, partsOf, wrongBits } from "./bits.ts";
 import type { DeviceClass } from "./device.ts";
 import { has, memberOf } from "./members.ts";
 import type { AnyRegister } from "./registers.ts";
+import type { Layout } from "./state.ts";
 import { isTimer } from "./timer.ts";
 
 type Fail = (reason: string) => void;
@@ -32,19 +33,40 @@ function checkField(cls: DeviceClass, register: AnyRegister, fail: Fail): void {
   if (field === undefined) {
     return;
   }
+  if (count !== undefined) {
+    checkElements(cls, field, count, fail);
+    return;
+  }
   const member = memberOf(cls, field);
-  const slot = cls.layout.slots.find(({ name }) => name === field);
-  const elements = slot?.field.count ?? 0;
+  const slot = slotOf(cls.layout, field);
   if (member?.get === undefined) {
     fail(`field: ${cls.name} has no ${field}`);
   } else if (slot !== undefined && isTimer(slot.field)) {
     fail(`field: ${cls.name}'s ${field} is a timer`);
-  } else if (count === undefined && elements > 0) {
+  } else if (slot?.layout !== undefined) {
+    fail(`field: ${cls.name}'s ${field} is a struct`);
+  } else if (slot !== undefined && slot.field.count > 0) {
     fail(`field: ${cls.name}'s ${field} is an array`);
-  } else if (count !== undefined && elements !== count) {
-    fail(`field: ${cls.name}'s ${field} has ${elements} elements for ${count} registers`);
-  } else if (count === undefined && member.set === undefined && (stores(register) || clears(register))) {
+  } else if (member.set === undefined && (stores(register) || clears(register))) {
     fail(`field: ${cls.name}'s ${field} cannot be written: give it mode "ro" or a write method`);
+  }
+}
+
+const slotOf = ({ slots }: Layout, name: string | undefined) => slots.find((slot) => slot.name === name);
+
+/** The field of many registers is an array of numbers, or a number in an array of structs. */
+function checkElements(cls: DeviceClass, field: string, count: number, fail: Fail): void {
+  const [array, inner, ...deeper] = field.split(".");
+  const slot = slotOf(cls.layout, array);
+  const elements = slot?.field.count ?? 0;
+  const number = slot?.layout ? slotOf(slot.layout, inner) : slot;
+  const single = slot?.layout
+    ? number?.field.count === 0 && !number.layout
+    : inner === undefined && elements > 0;
+  if (slot === undefined || number === undefined || !single || deeper.length > 0 || isTimer(number.field)) {
+    fail(`field: ${cls.name} has no array ${field} of numbers in its state`);
+  } else if (elements !== count) {
+    fail(`field: ${cls.name}'s ${array} has ${elements} elements for ${count} registers`);
   }
 }
 

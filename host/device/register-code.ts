@@ -43,8 +43,9 @@ function action(one: One, name: string | undefined): Action | undefined {
 
 /** Source of what holds the value. */
 function holder({ register, index }: One): string {
-  const field = `this[${JSON.stringify(register.field)}]`;
-  return index === undefined ? field : `${field}[${index}]`;
+  const [field, inner] = (register.field ?? "").split(".").map((name) => `[${JSON.stringify(name)}]`);
+  const held = index === undefined ? `this${field}` : `this${field}[${index}]`;
+  return inner === undefined ? held : held + inner;
 }
 
 /** @param actions what `body` may call by name: constants of the function, which the JIT sees through */

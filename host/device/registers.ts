@@ -20,8 +20,11 @@ export type WriteMethod<T> = KeysOf<T, (value: number, access: Access) => void |
 /** Names of methods that act on what happened. */
 export type Method<T> = Synchronous<T, KeysOf<T, () => void>>;
 
-/** Names of fields with an element for each of many registers. */
-export type NumbersKey<T> = KeysOf<T, ArrayBufferView & ArrayLike<number>>;
+/** Names of fields with an element for each of many registers: arrays, and `channels.count` of an array of structs. */
+export type NumbersKey<T> = KeysOf<T, ArrayBufferView & ArrayLike<number>> | StructKey<T>;
+type StructKey<T> = {
+  [K in keyof T & string]: T[K] extends readonly (infer E extends object)[] ? `${K}.${NumberKey<E>}` : never;
+}[keyof T & string];
 /** Names of methods that make the value of one of many registers. */
 export type IndexedReadMethod<T> = KeysOf<T, (index: number, access: Access) => number | Promise<number>>;
 /** Names of methods that take what the guest wrote to one of many. */
@@ -84,7 +87,10 @@ export interface RegisterArray<T> extends Common {
   readonly count: number;
   /** Bytes from one to the next, a multiple of 4; 4 if absent. */
   readonly stride?: number;
-  /** What holds their values: an array field of the state, with as many elements. */
+  /**
+   * What holds their values: an array field of the state with as many elements, or a field of the structs in one:
+   * `channels.count`.
+   */
   readonly field?: NumbersKey<T>;
   /** Reads come from this method instead. */
   readonly read?: IndexedReadMethod<T>;
