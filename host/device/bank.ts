@@ -136,6 +136,11 @@ export function compile(cls: DeviceClass, region: string, table: Table, options:
       parts[word] = register.bits && partsOf(register.bits);
     }
   }
+  if (owners.length > 0 && spec.handled?.max === 8) {
+    throw new DeclarationError(
+      `${cls.spec.type}: region ${region}: handled.max is 8, and registers have 4 bytes`,
+    );
+  }
   if (options.gaps === "error") {
     checkGaps(cls.spec.type, region, spec.size, owners);
   }

@@ -1,4 +1,5 @@
 import { mock } from "bun:test";
+import { SHARED_SIZE } from "../../host/native/abi.ts";
 import * as library from "../../host/native/library.ts";
 
 export interface Call {
@@ -22,6 +23,7 @@ export function fakeLibrary(answers: Answers = {}): Call[] {
       };
     },
   });
-  mock.module("../../host/native/library.ts", () => ({ ...library, qemu, rooms: new Int32Array(16) }));
+  const words = new Uint32Array(SHARED_SIZE / 4);
+  mock.module("../../host/native/library.ts", () => ({ ...library, qemu, words, rooms: new Int32Array(16) }));
   return calls;
 }
