@@ -1,7 +1,7 @@
 /** docs/compared.md: what it says about QEMU's Rust can be looked up where it says. */
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { paths } from "../lib/program.ts";
 
@@ -43,5 +43,34 @@ describe("what is quoted of a file", () => {
     const place = places(file).find((candidate) => existsSync(candidate))!;
     const source = readFileSync(place, "utf8").replace(/\s*\n\s*(?:\/\/\/ ?)?/g, " ");
     expect(source).toContain(text);
+  });
+});
+
+/** Text of a file, or of all files in a folder. */
+function sourceOf(name: string): string {
+  const place = places(name).find((candidate) => existsSync(candidate))!;
+  const all = statSync(place).isDirectory() ? readdirSync(place).map((file) => join(place, file)) : [place];
+  return all.map((path) => readFileSync(path, "utf8")).join("");
+}
+
+describe("the lines are counted", () => {
+  const cells = rows.flatMap((row) => row.split("|"));
+  const counts = cells.flatMap((cell) => {
+    const [, under, count, name] = /^ (under )?(\d+) \(`([^`]+)`\) $/.exec(cell) ?? [];
+    return name === undefined ? [] : [{ name, count: Number(count), under: under !== undefined }];
+  });
+  const lines = (name: string, what: RegExp) => sourceOf(name).match(what)?.length ?? 0;
+
+  test.each(counts)("of $name", ({ name, count, under }) => {
+    const all = lines(name, /\n/g);
+    if (under) {
+      expect(all).toBeLessThan(count);
+    } else {
+      expect([all, lines(name, /.*unsafe.*\n/g)]).toContain(count);
+    }
+  });
+
+  test("of more than one", () => {
+    expect(counts.length).toBeGreaterThan(3);
   });
 });
