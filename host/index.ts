@@ -25,6 +25,7 @@ export {
   QomObject,
   SysBusDevice,
 } from "./device/device.ts";
+export type { DeviceTreeSpec, TreeValue } from "./device/device-tree.ts";
 export { type Address, Dma, type DmaResult, type DmaWindow } from "./device/dma.ts";
 export { DeclarationError, StaleError } from "./device/errors.ts";
 export {
@@ -62,7 +63,7 @@ export type {
   RegionSpec,
 } from "./device/regions.ts";
 export { type Register, type RegisterArray, registers, type TableOptions } from "./device/registers.ts";
-export type { Declared, DeviceSpec, DeviceTreeSpec } from "./device/spec.ts";
+export type { Declared, DeviceSpec } from "./device/spec.ts";
 export { type Struct, since, struct, subsection } from "./device/struct.ts";
 export {
   type ClockName,

@@ -3,12 +3,11 @@ import { clockName } from "./clocks.ts";
 import { describeProperties } from "./describe-properties.ts";
 import { describeState, scriptedParent } from "./describe-state.ts";
 import type { DeviceClass } from "./device.ts";
-import { DeclarationError } from "./errors.ts";
+import { describeDeviceTree } from "./device-tree.ts";
 import { describeLines } from "./lines.ts";
 import { describePci } from "./pci-spec.ts";
 import { servedBy } from "./receivers.ts";
 import { type IoRegionSpec, isIo, type RegionSpecs, sizeOf } from "./regions.ts";
-import type { DeviceTreeSpec } from "./spec.ts";
 import { hasResets } from "./state.ts";
 import { describeTimer, timerSlots } from "./timer.ts";
 
@@ -31,24 +30,6 @@ function describeRegion(key: string, regions: RegionSpecs) {
     "impl-min": io?.handled?.min ?? 4,
     "impl-max": io?.handled?.max ?? 4,
     "impl-unaligned": io?.handled?.unaligned ?? false,
-  };
-}
-
-function describeDeviceTree(tree: DeviceTreeSpec, cls: DeviceClass) {
-  const irqs = cls.spec.irqs ?? [];
-  const interrupts = (tree.interrupts ?? irqs.slice(0, 1)).map((name) => {
-    const index = irqs.indexOf(name);
-    if (index < 0) {
-      throw new DeclarationError(`${cls.spec.type}: deviceTree: there is no interrupt line ${name}`);
-    }
-    return index;
-  });
-  return {
-    name: tree.node,
-    compatible: tree.compatible,
-    interrupts,
-    ...(tree.clocks ? { clocks: Object.values(tree.clocks), "clock-names": Object.keys(tree.clocks) } : {}),
-    ...(tree.alias === undefined ? {} : { alias: tree.alias }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { CParent } from "./c-parent.ts";
 import type { Chardev } from "./chardev.ts";
 import type { ClockInput, ClockOutput, ClockSpec } from "./clocks.ts";
+import type { DeviceTreeSpec } from "./device-tree.ts";
 import type { Dma } from "./dma.ts";
 import type { Fields, Property, ValueOf } from "./fields.ts";
 import type { InputLines, OutputLines } from "./gpio.ts";
@@ -20,20 +21,6 @@ import type {
 } from "./regions.ts";
 import type { FieldsOf } from "./struct.ts";
 import type { TraceEvent } from "./trace.ts";
-
-/** The device-tree node of a device that a user adds to a board with a platform bus. */
-export interface DeviceTreeSpec {
-  /** Before the unit address, such as `serial`. */
-  readonly node: string;
-  /** What drivers look for, the most specific first. */
-  readonly compatible: readonly [string, ...string[]];
-  /** For each clock, its name in the binding and the path of the board's node. */
-  readonly clocks?: Readonly<Record<string, string>>;
-  /** Stem of an alias, such as `serial`. */
-  readonly alias?: string;
-  /** Lines that appear as interrupts; the first alone if absent. */
-  readonly interrupts?: readonly string[];
-}
 
 /** How a device's state migrates. */
 export interface MigrationSpec {

@@ -1,4 +1,4 @@
-/** What timers, resets and clocks mean to the type checker. Checked by tsc, never run; types.test.ts sees to that. */
+/** What timers, resets, clocks and device trees mean to the type checker. Checked by tsc, never run; types.test.ts sees to that. */
 
 import { expectTypeOf } from "bun:test";
 import {
@@ -186,3 +186,27 @@ SysBusDevice.with({ type: "x", clockOutputs: [1] });
 SysBusDevice.with({ type: "x", state: { clockOutputs: u32 } });
 // @ts-expect-error a clock has a name
 clockState();
+
+// --- device tree -----------------------------------------------------------------------------------------------------
+
+const NODE = { node: "x", compatible: ["acme,x"] } as const;
+SysBusDevice.with({
+  type: "x",
+  irqs: ["a"],
+  deviceTree: {
+    ...NODE,
+    interruptNames: ["one"],
+    regNames: ["two"],
+    properties: { a: 1, b: 1n, c: "x", d: true, e: [1, 2n], f: ["x", "y"], g: new Uint8Array(3) },
+  },
+});
+// @ts-expect-error one that is not there is left out
+SysBusDevice.with({ type: "x", deviceTree: { ...NODE, properties: { a: false } } });
+// @ts-expect-error text or numbers
+SysBusDevice.with({ type: "x", deviceTree: { ...NODE, properties: { a: ["x", 1] } } });
+// @ts-expect-error neither
+SysBusDevice.with({ type: "x", deviceTree: { ...NODE, properties: { a: {} } } });
+// @ts-expect-error a list of names
+SysBusDevice.with({ type: "x", deviceTree: { ...NODE, regNames: "regs" } });
+// @ts-expect-error misspelt
+SysBusDevice.with({ type: "x", deviceTree: { ...NODE, interruptName: ["a"] } });

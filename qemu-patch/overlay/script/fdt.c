@@ -66,6 +66,42 @@ static void set_interrupts(void *fdt, const char *node, SysBusDevice *sbdev,
                      cells->len * sizeof(uint32_t));
 }
 
+/* All regions: one cell for the address, one for the size, as the bus says */
+static void set_reg(void *fdt, const char *node, SysBusDevice *sbdev,
+                    PlatformBusDevice *pbus)
+{
+    g_autoptr(GArray) cells = g_array_new(false, false, sizeof(uint32_t));
+    int i;
+
+    for (i = 0; sysbus_has_mmio(sbdev, i); i++) {
+        MemoryRegion *mr = sysbus_mmio_get_region(sbdev, i);
+        hwaddr base = platform_bus_get_mmio_addr(pbus, sbdev, i);
+        uint32_t pair[2] = { cpu_to_be32(base),
+                             cpu_to_be32(memory_region_size(mr)) };
+
+        if (base != -1) {
+            g_array_append_vals(cells, pair, 2);
+        }
+    }
+    qemu_fdt_setprop(fdt, node, "reg", cells->data,
+                     cells->len * sizeof(uint32_t));
+}
+
+static void set_property(void *fdt, const char *node,
+                         const ScriptTreeProperty *prop)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    const char *digits;
+
+    for (digits = prop->value; digits[0] && digits[1]; digits += 2) {
+        uint8_t byte = g_ascii_xdigit_value(digits[0]) << 4 |
+                       g_ascii_xdigit_value(digits[1]);
+
+        g_byte_array_append(bytes, &byte, 1);
+    }
+    qemu_fdt_setprop(fdt, node, prop->name, bytes->data, bytes->len);
+}
+
 static void set_alias(void *fdt, const char *node, const char *stem)
 {
     int n;
@@ -125,11 +161,17 @@ bool script_add_fdt_node(SysBusDevice *sbdev, void *fdt, const char *parent,
     ScriptTypeData *type = script_type_of(object_get_typename(OBJECT(sbdev)));
     ScriptDeviceTree *decl = type ? type->decl->device_tree : NULL;
     g_autofree char *node = NULL;
+    ScriptTreePropertyList *prop;
     hwaddr base;
 
     if (!decl) {
         /* A scripted device may well have no node */
         return type != NULL;
+    }
+    if (!sysbus_has_mmio(sbdev, 0)) {
+        warn_report("%s has no regions, and so no node in the device tree",
+                    type->decl->name);
+        return true;
     }
     base = platform_bus_get_mmio_addr(pbus, sbdev, 0);
     node = g_strdup_printf("%s/%s@%" PRIx64, parent, decl->name, base);
@@ -143,9 +185,17 @@ bool script_add_fdt_node(SysBusDevice *sbdev, void *fdt, const char *parent,
     if (decl->interrupts) {
         set_interrupts(fdt, node, sbdev, pbus, irq_start, decl->interrupts);
     }
-    qemu_fdt_setprop_cells(fdt, node, "reg", (uint32_t)base,
-                           (uint32_t)type->decl->regions->value->size);
+    if (decl->has_interrupt_names) {
+        set_strings(fdt, node, "interrupt-names", decl->interrupt_names);
+    }
+    set_reg(fdt, node, sbdev, pbus);
+    if (decl->has_reg_names) {
+        set_strings(fdt, node, "reg-names", decl->reg_names);
+    }
     set_strings(fdt, node, "compatible", decl->compatible);
+    for (prop = decl->properties; prop; prop = prop->next) {
+        set_property(fdt, node, prop->value);
+    }
     if (decl->alias) {
         set_alias(fdt, node, decl->alias);
     }

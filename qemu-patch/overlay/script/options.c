@@ -13,6 +13,7 @@
 #include "qobject/qobject.h"
 #include "system/cpus.h"
 #include "system/runstate.h"
+#include "hw/boards.h"
 #include "hw/qdev-core.h"
 #include "device.h"
 
@@ -103,6 +104,34 @@ const char *script_resolve_driver(const char *driver, const char *path,
         return NULL;
     }
     return load(path, errp);
+}
+
+/* QEMU would say so, too, but not what it means */
+static bool machine_takes(const char *type, Error **errp)
+{
+    MachineClass *mc;
+
+    if (!script_type_of(type) ||
+        !object_class_dynamic_cast(object_class_by_name(type),
+                                   TYPE_SYS_BUS_DEVICE)) {
+        return true;
+    }
+    mc = MACHINE_GET_CLASS(current_machine);
+    if (device_type_is_dynamic_sysbus(mc, type)) {
+        return true;
+    }
+    error_setg(errp, "machine '%s' has no platform bus to add '%s' to; there "
+               "it can only take the place of another device: -script "
+               "path=...,replaces=TYPE", mc->name, type);
+    return false;
+}
+
+const char *script_resolve_device(const char *driver, const char *path,
+                                  Error **errp)
+{
+    const char *type = script_resolve_driver(driver, path, errp);
+
+    return type && machine_takes(type, errp) ? type : NULL;
 }
 
 static void script_option(const char *optarg)

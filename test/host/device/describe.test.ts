@@ -116,6 +116,9 @@ class Full extends SysBusDevice.with({
     clocks: { first: "/apb-pclk", second: "/other" },
     alias: "serial",
     interrupts: ["c", "a"],
+    interruptNames: ["third", "first"],
+    regNames: ["control", "rest", "all", "mirror"],
+    properties: { "reg-shift": 2, there: true },
   },
 }) {
   receive() {}
@@ -572,15 +575,27 @@ describe("the device-tree node", () => {
       "clock-names": ["first", "second"],
       alias: "serial",
       interrupts: [2, 0],
+      "interrupt-names": ["third", "first"],
+      "reg-names": ["control", "rest", "all", "mirror"],
+      properties: [
+        { name: "reg-shift", value: "00000002" },
+        { name: "there", value: "" },
+      ],
     });
   });
 
   test("has the first line if none is named, and none if there is none", () => {
     const tree = { node: "n", compatible: ["c"] } as const;
-    const some = SysBusDevice.with({ type: "some", irqs: ["a", "b"], deviceTree: tree });
-    const none = SysBusDevice.with({ type: "none", deviceTree: tree });
-    expect(described(some)["device-tree"]).toEqual({ name: "n", compatible: ["c"], interrupts: [0] });
-    expect(described(none)["device-tree"]).toEqual({ name: "n", compatible: ["c"], interrupts: [] });
+    const regions = { ram: { kind: "ram", size: 0x1000 } } as const;
+    const some = SysBusDevice.with({ type: "some", irqs: ["a", "b"], regions, deviceTree: tree });
+    const none = SysBusDevice.with({ type: "none", regions, deviceTree: tree });
+    expect(described(some)["device-tree"]).toEqual({
+      name: "n",
+      compatible: ["c"],
+      interrupts: [0],
+      properties: [],
+    });
+    expect(described(none)["device-tree"]).toMatchObject({ interrupts: [] });
   });
 
   test("is refused if it names a line that is not there", () => {

@@ -70,6 +70,15 @@ const char *script_resolve_driver(const char *driver, const char *path,
                                   Error **errp);
 
 /**
+ * script_resolve_device:
+ *
+ * The same for a device that is to be added to the machine: %NULL with @errp
+ * set, too, if it is a script's and the machine has no bus for it.
+ */
+const char *script_resolve_device(const char *driver, const char *path,
+                                  Error **errp);
+
+/**
  * script_add_fdt_node:
  *
  * Adds the device-tree node of @sbdev, below @parent, if it is a scripted
