@@ -62,6 +62,7 @@ export type {
   Region,
   RegionSpec,
 } from "./device/regions.ts";
+export { registerTable } from "./device/register-table.ts";
 export { type Register, type RegisterArray, registers, type TableOptions } from "./device/registers.ts";
 export type { Declared, DeviceSpec } from "./device/spec.ts";
 export { type Struct, since, struct, subsection } from "./device/struct.ts";
