@@ -105,37 +105,54 @@ function others(
   };
 }
 
+/** A bank under construction. */
+interface Words {
+  readonly readers: (Reader | undefined)[];
+  readonly writers: (Writer | undefined)[];
+  readonly plain: boolean[];
+  readonly labels: (string | undefined)[];
+  readonly parts: (readonly Part[] | undefined)[];
+  /** Keys of the registers. */
+  readonly owners: string[];
+}
+
+function emptyWords(length: number): Words {
+  const none = () => new Array(length).fill(undefined);
+  const plain = new Array(length).fill(false);
+  return { readers: none(), writers: none(), plain, labels: none(), parts: none(), owners: [] };
+}
+
+/** Puts a register, or each of many, in its place. */
+function put(words: Words, cls: DeviceClass, region: string, key: string, register: AnyRegister): void {
+  const { size, name = region } = cls.spec.regions![region] as IoRegionSpec;
+  const fail = (reason: string): never => {
+    throw new DeclarationError(`${cls.spec.type}: register ${key} of ${region}: ${reason}`);
+  };
+  checkRegister(cls, register, fail);
+  const { count, stride } = extent(register);
+  const many = register.count !== undefined || register.values !== undefined;
+  for (let i = 0; i < count; i++) {
+    const word = place(register.at + stride * i, size, words.owners, fail);
+    const label = many ? `${key}[${i}]` : key;
+    const index = register.count === undefined ? undefined : i;
+    const one: One = { cls, register, index, place: i, region: name, label };
+    words.owners[word] = key;
+    words.readers[word] = reader(one);
+    words.writers[word] = writer(one);
+    words.plain[word] = isPlain(cls, register);
+    words.labels[word] = label;
+    words.parts[word] = register.bits && partsOf(register.bits);
+  }
+}
+
 /** Checks the registers of a region against their class and makes them ready. */
 export function compile(cls: DeviceClass, region: string, table: Table, options: TableOptions = {}): Bank {
   const spec = cls.spec.regions![region] as IoRegionSpec;
-  const name = spec.name ?? region;
-  const length = lastWord(table) + 1;
-  const readers: (Reader | undefined)[] = new Array(length).fill(undefined);
-  const writers: (Writer | undefined)[] = new Array(length).fill(undefined);
-  const plain: boolean[] = new Array(length).fill(false);
-  const labels: (string | undefined)[] = new Array(length).fill(undefined);
-  const parts: (readonly Part[] | undefined)[] = new Array(length).fill(undefined);
-  const owners: string[] = [];
+  const words = emptyWords(lastWord(table) + 1);
   for (const [key, register] of Object.entries(table)) {
-    const fail = (reason: string): never => {
-      throw new DeclarationError(`${cls.spec.type}: register ${key} of ${region}: ${reason}`);
-    };
-    checkRegister(cls, register, fail);
-    const { count, stride } = extent(register);
-    const many = register.count !== undefined || register.values !== undefined;
-    for (let i = 0; i < count; i++) {
-      const word = place(register.at + stride * i, spec.size, owners, fail);
-      const label = many ? `${key}[${i}]` : key;
-      const index = register.count === undefined ? undefined : i;
-      const one: One = { cls, register, index, place: i, region: name, label };
-      owners[word] = key;
-      readers[word] = reader(one);
-      writers[word] = writer(one);
-      plain[word] = isPlain(cls, register);
-      labels[word] = label;
-      parts[word] = register.bits && partsOf(register.bits);
-    }
+    put(words, cls, region, key, register);
   }
+  const { readers, writers, plain, labels, parts, owners } = words;
   if (owners.length > 0 && spec.handled?.max === 8) {
     throw new DeclarationError(
       `${cls.spec.type}: region ${region}: handled.max is 8, and registers have 4 bytes`,
@@ -145,5 +162,5 @@ export function compile(cls: DeviceClass, region: string, table: Table, options:
     checkGaps(cls.spec.type, region, spec.size, owners);
   }
   const fields = (word: number, value: number) => decode(parts[word] ?? [], value);
-  return { readers, writers, plain, labels, fields, ...others(cls, name, spec) };
+  return { readers, writers, plain, labels, fields, ...others(cls, spec.name ?? region, spec) };
 }
