@@ -52,13 +52,12 @@ export function takeBytes(pointer: Pointer, length: number): Uint8Array {
   }
 }
 
-function decode(pointer: Pointer): string {
-  const bytes = new Uint8Array(borrow(pointer, qemu.script_text_length(pointer)));
+function decode(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    const shown = Buffer.from(bytes).toString("latin1");
-    throw new TypeError(`${JSON.stringify(shown)}, from QEMU, is not valid UTF-8`, { cause });
+    const shown = JSON.stringify(Buffer.from(bytes).toString("latin1"));
+    throw new TypeError(`${shown}, from QEMU, is not valid UTF-8`, { cause });
   }
 }
 
@@ -68,7 +67,11 @@ function decode(pointer: Pointer): string {
  * @throws TypeError if it is not UTF-8
  */
 export function text(pointer: Returned): string {
-  return pointer ? decode(Number(pointer) as Pointer) : "";
+  if (!pointer) {
+    return "";
+  }
+  const memory = Number(pointer) as Pointer;
+  return decode(copyBytes(memory, qemu.script_text_length(memory)));
 }
 
 /**
@@ -81,11 +84,7 @@ export function takeText(pointer: Returned): string | undefined {
     return undefined;
   }
   const memory = Number(pointer) as Pointer;
-  try {
-    return decode(memory);
-  } finally {
-    qemu.script_free(memory);
-  }
+  return decode(takeBytes(memory, qemu.script_text_length(memory)));
 }
 
 /** A copy of a message of C's, for errors: whatever is in it, it can be shown. */

@@ -17,6 +17,11 @@ export class Inner extends SysBusDevice.with({ type: "inner" }) {
     throw new Error("not in the mood");
   }
 }
+export class Adviser extends SysBusDevice.with({ type: "adviser" }) {
+  realize() {
+    throw new QemuError("cannot be", "Take another.\\n");
+  }
+}
 export default class Outer extends SysBusDevice.with({ type: "outer", properties: { what: string() } }) {
   realize() {
     this[this.config.what]();
@@ -45,12 +50,12 @@ export default class Outer extends SysBusDevice.with({ type: "outer", properties
     }
     ObjectRef.machine().get("type");
   }
-  hint() {
+  advised() {
     try {
-      // A name that QEMU resembles to others.
-      ObjectRef.new("memory-backend-ram", { size: 4096, merge: "perhaps" });
+      DeviceRef.new("adviser").realize();
     } catch (error) {
-      console.log(JSON.stringify(error.hint), error.message);
+      console.log(error instanceof QemuError, JSON.stringify(error.hint));
+      throw error;
     }
   }
   later() {
@@ -87,9 +92,18 @@ describe("realize() refuses the device with", () => {
   test("a hint, which QEMU prints as its own", async () => {
     const { path, status, lines, prefix } = await run("hinted");
     expect(status).toBe(1);
-    expect(lines[0]).toStartWith(`${prefix}${path}:${lineOf("throw new QemuError")}:`);
+    expect(lines[0]).toStartWith(`${prefix}${path}:${lineOf('throw new QemuError("no such')}:`);
     expect(lines[0]).toEndWith(": no such frobnicator");
     expect(lines.slice(1)).toEqual(["Try one of these: a, b"]);
+  });
+
+  test("another's hint, which came and went through QEMU", async () => {
+    const { path, status, lines, prefix } = await run("advised");
+    expect(status).toBe(1);
+    expect(lines[0]).toBe('true "Take another.\\n"');
+    expect(lines[1]).toStartWith(`${prefix}${path}:${lineOf('throw new QemuError("cannot be"')}:`);
+    expect(lines[1]).toEndWith(": cannot be");
+    expect(lines.slice(2)).toEqual(["Take another."]);
   });
 
   test("what another device's script threw, once, with the place where it threw it", async () => {

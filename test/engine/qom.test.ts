@@ -14,10 +14,10 @@ const LAB = "/machine/peripheral/lab";
  * Two devices: Lab, whose realize() is what the test is about, and Part, of which it makes more. What they say goes to
  * stderr, a line of JSON each.
  */
-const source = (realize: string, members = "") => `
+const source = (realize: string, members = "", classes = "") => `
   import {
-    BusRef, ClockRef, DeviceRef, MemoryRegionRef, ObjectRef, PCIDeviceRef, QemuError, StaleError, SysBusDevice,
-    SysBusDeviceRef, string, u32,
+    BusRef, ClockRef, DeviceRef, MemoryRegionRef, ObjectRef, PCIDeviceRef, QomObject, SysBusDevice, SysBusDeviceRef,
+    string, u32,
   } from "qemu-script";
 
   const bare = (value) => typeof value === "bigint" ? value + "n" : value instanceof ObjectRef ? value.typeName : value;
@@ -42,6 +42,8 @@ const source = (realize: string, members = "") => `
     unrealize() { say("unrealized", this.config.n); }
   }
 
+  ${classes}
+
   export class Other extends SysBusDevice.with({ type: "other" }) {}
 
   export default class Lab extends SysBusDevice.with({ type: "lab", state: { level: u32 } }) {
@@ -50,14 +52,12 @@ const source = (realize: string, members = "") => `
   }
 `;
 
-const start = (realize: string, members?: string, args: readonly string[] = []) =>
-  Qemu.start({
-    args: [...MACHINE, ...args, "-device", `script,path=${script(source(realize, members))},id=lab`],
-  });
+const start = (...code: Parameters<typeof source>) =>
+  Qemu.start({ args: [...MACHINE, "-device", `script,path=${script(source(...code))},id=lab`] });
 
 /** What a Lab says while it is realized. */
-async function said(realize: string, members?: string): Promise<unknown[]> {
-  const qemu = await start(realize, members);
+async function said(...code: Parameters<typeof source>): Promise<unknown[]> {
+  const qemu = await start(...code);
   const lines = qemu.stderr.lines.map((line) => JSON.parse(line) as unknown);
   expect(await qemu.quit()).toEqual({ status: 0, signal: null });
   return lines;
@@ -234,6 +234,35 @@ describe("making objects", () => {
         "StaleError: part is gone and cannot be used any more",
       ],
       ["none"],
+    ]);
+  });
+
+  test("of scripts' own types, by descent", async () => {
+    expect(
+      await said(
+        `
+        const child = this.object.addChild("c", Child.new({ n: 4 })).realize();
+        say(child.downcast(Part) === child.downcast(Child), child.downcast(Child).config.n, child.downcast(Other));
+        say(child.class.parents, complaint(() => Family.new()));
+        using thing = this.object.addChild("t", Thing.new({ size: 5 }));
+        say(thing.downcast(Thing).config.size, thing.get("size"), thing.downcast(Thing).object.path);
+        const weak = thing.weak();
+        thing.unparent();
+        thing.dispose();
+        say(weak.get());
+      `,
+        "",
+        `
+        export class Child extends Part.with({ type: "child" }) {}
+        export class Family extends SysBusDevice.with({ type: "family", abstract: true }) {}
+        export class Thing extends QomObject.with({ type: "thing", properties: { size: u32({}) } }) {}
+      `,
+      ),
+    ).toEqual([
+      [true, 4, null],
+      [["part", "sys-bus-device", "device", "object"], "QemuError: type 'family' is abstract"],
+      [5, 5, `${LAB}/t`],
+      [null],
     ]);
   });
 
@@ -585,18 +614,24 @@ describe("properties that a script computes", () => {
   });
 
   test("go when the device cannot be realized", async () => {
-    const qemu = await start(`
+    const qemu = await start(
+      `
       this.object.addProperty("try", { type: "bool", get: () => {
-        const part = SysBusDeviceRef.new("picky");
-        const reason = complaint(() => part.realize());
-        return reason.includes("never") && !part.properties().some(({ name }) => name === "early");
+        const picky = Picky.new();
+        return complaint(() => picky.realize()).includes("never") && picky.properties().length > 3 &&
+          !picky.properties().some(({ name }) => name === "early");
       } });
-    } }
-    export class Picky extends SysBusDevice.with({ type: "picky" }) {
-      realize() {
-        this.object.addProperty("early", { type: "int", get: () => 1 });
-        throw new Error("never");
-    `);
+    `,
+      "",
+      `
+      export class Picky extends SysBusDevice.with({ type: "picky" }) {
+        realize() {
+          this.object.addProperty("early", { type: "int", get: () => 1 });
+          throw new Error("never");
+        }
+      }
+    `,
+    );
     expect(await get(qemu, "try")).toBe(true);
   });
 

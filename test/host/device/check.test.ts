@@ -49,7 +49,7 @@ describe("a declaration is accepted", () => {
 
 describe("a field", () => {
   test.each([
-    ...["config", "irqs", "clocks", "constructor"],
+    ...["config", "irqs", "clocks", "object", "constructor"],
     ...[
       "realize",
       "unrealize",
