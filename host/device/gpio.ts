@@ -79,7 +79,7 @@ export interface OutputLines {
   readonly levels: number;
   /**
    * Has the line lead to an input, which learns its level if that is high. What it led to before is no longer driven.
-   * The other device stays until this one is unrealized.
+   * The line leads nowhere once the other device is gone, or this one is unrealized.
    *
    * @throws QemuError if the other device has no such input
    */
@@ -169,8 +169,8 @@ export function inputPort(handle: Handle, key: string, array: Lines, index: numb
       return levels.bits;
     },
     input(line) {
-      levels.at(line);
-      return new GpioInput(name, line, () => qemu.script_instance_object(handle.pointer) as Pointer);
+      const first = qemu.script_gpio_first(levels.at(line), index);
+      return new GpioInput(name, first + line, () => qemu.script_instance_object(handle.pointer) as Pointer);
     },
   };
   return { key, lines: Object.freeze(lines), look, take: (line, level) => levels.set(line, level) };

@@ -17,7 +17,7 @@ export interface IrqLine {
   readonly level: boolean;
   /**
    * Has the line lead to an input of a device, which learns its level if that is high. The board's own connection, if
-   * it made one, is gone then; the other device stays until this one is unrealized.
+   * it made one, is gone then. The line leads nowhere once the other device is gone, or this one is unrealized.
    *
    * @throws QemuError if the other device has no such input
    */

@@ -149,6 +149,8 @@ export const SYMBOLS = {
   script_gpio_drive: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
   /** uint32_t script_gpio_level(void *instance, uint32_t input, uint32_t line) */
   script_gpio_level: { args: ["ptr", "u32", "u32"], returns: "u32" },
+  /** uint32_t script_gpio_first(void *instance, uint32_t input) */
+  script_gpio_first: { args: ["ptr", "u32"], returns: "u32" },
   /**
    * const char *script_gpio_connect(void *instance, uint32_t line, void *object, const char *input,
    * uint32_t input_line)

@@ -102,6 +102,8 @@ typedef struct ScriptTimerPort {
     bool serving;                /* QEMU's loop over timers waits for it */
 } ScriptTimerPort;
 
+typedef struct ScriptWire ScriptWire;
+
 /* An array of GPIO inputs */
 typedef struct ScriptInputPort {
     int first;                   /* number of its first line to QEMU */
@@ -135,7 +137,7 @@ struct ScriptInstance {
     uint32_t n_timers;
     ScriptInputPort *inputs;     /* arrays of GPIO inputs */
     qemu_irq *outputs;           /* the lines of all arrays of outputs */
-    GSList *wired;               /* objects that the script connected it to */
+    GSList *wires;               /* ScriptWire: connections by the script */
     ScriptChardev *chardevs;     /* as many as chardev properties */
     uint32_t n_chardevs;
     uint32_t backlogged;         /* how many of them have a backlog */

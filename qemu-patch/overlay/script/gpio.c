@@ -154,10 +154,74 @@ void script_gpio_init(ScriptInstance *instance)
     init_outputs(instance);
 }
 
-/* What the script connected it to may go now */
+/* --- wires -------------------------------------------------------------- */
+
+/*
+ * A line does not keep the device alive that it leads to.  A wire is a property
+ * of that device, so that the line ends when the device does, and a script
+ * cannot drive one into freed memory.
+ */
+struct ScriptWire {
+    uint32_t id;                 /* of the instance that drives it */
+    const char *output;
+    uint32_t line;
+    qemu_irq irq;
+    Object *target;
+    const char *property;
+};
+
+static void release_wire(Object *obj, const char *name, void *opaque)
+{
+    ScriptWire *wire = opaque;
+    ScriptInstance *instance = script_instance_by_id(wire->id);
+    DeviceState *dev = instance ? instance->dev : NULL;
+
+    if (dev) {
+        instance->wires = g_slist_remove(instance->wires, wire);
+        if (qdev_get_gpio_out_connector(dev, wire->output, wire->line) ==
+            wire->irq) {
+            qdev_connect_gpio_out_named(dev, wire->output, wire->line, NULL);
+        }
+    }
+    g_free(wire);
+}
+
+static void remove_wire(ScriptWire *wire)
+{
+    object_property_del(wire->target, wire->property);
+}
+
+static void add_wire(ScriptInstance *instance, const char *output,
+                     uint32_t line, Object *target, qemu_irq irq)
+{
+    ScriptWire *wire;
+    GSList *item;
+
+    for (item = instance->wires; item; item = item->next) {
+        wire = item->data;
+        if (wire->line == line && !g_strcmp0(wire->output, output)) {
+            remove_wire(wire);
+            break;
+        }
+    }
+    wire = g_new0(ScriptWire, 1);
+    wire->id = instance->id;
+    wire->output = output;
+    wire->line = line;
+    wire->irq = irq;
+    wire->target = target;
+    wire->property = object_property_add(target, "script-wire[*]",
+                                         "script-wire", NULL, NULL,
+                                         release_wire, wire)->name;
+    instance->wires = g_slist_prepend(instance->wires, wire);
+}
+
+/* Of those that the script made */
 void script_gpio_disconnect(ScriptInstance *instance)
 {
-    g_slist_free_full(g_steal_pointer(&instance->wired), object_unref);
+    while (instance->wires) {
+        remove_wire(instance->wires->data);
+    }
 }
 
 void script_gpio_free(ScriptInstance *instance)
@@ -169,7 +233,6 @@ void script_gpio_free(ScriptInstance *instance)
     }
     g_clear_pointer(&instance->inputs, g_free);
     g_clear_pointer(&instance->outputs, g_free);
-    script_gpio_disconnect(instance);
 }
 
 /* --- what the script calls ---------------------------------------------- */
@@ -205,15 +268,13 @@ uint32_t script_gpio_level(void *opaque, uint32_t input, uint32_t line)
     return instance->inputs ? instance->inputs[input].levels[line] : 0;
 }
 
-/*
- * A line does not keep the device alive that it leads to; so that a script
- * cannot drive one into freed memory, the instance does.
- */
-static void hold(ScriptInstance *instance, Object *obj)
+/* What QEMU calls the first line of an array: an ancestor has others */
+uint32_t script_gpio_first(void *opaque, uint32_t input)
 {
-    if (obj != instance->obj && !g_slist_find(instance->wired, obj)) {
-        instance->wired = g_slist_prepend(instance->wired, object_ref(obj));
-    }
+    ScriptInstance *instance = opaque;
+    SCRIPT_API_GUARD();
+
+    return instance->inputs ? instance->inputs[input].first : 0;
 }
 
 /* Returns: the input, or %NULL and the message that the script gets */
@@ -240,13 +301,13 @@ static void connect_one(ScriptInstance *instance, const char *name,
 {
     NamedGPIOList *list = find_list(instance->dev, name);
 
-    hold(instance, obj);
     line += list->num_out - own;
     if (!g_strcmp0(name, SYSBUS_DEVICE_GPIO_IRQ)) {
         sysbus_connect_irq(SYS_BUS_DEVICE(instance->dev), line, irq);
     } else {
         qdev_connect_gpio_out_named(instance->dev, name, line, irq);
     }
+    add_wire(instance, name, line, obj, irq);
 }
 
 /* The message lives until the next call */

@@ -30,25 +30,57 @@ test("a byte is sent as a byte", () => {
   );
 });
 
-describe("write", () => {
+describe.each(["write", "writeAll"] as const)("%s", (method) => {
   const written = () => [...(calls[0]!.args[1] as Uint8Array)];
 
   test("sends bytes, with their number", () => {
-    line.write(new Uint8Array([1, 0, 2]));
-    expect(names()).toEqual(["write"]);
+    line[method](new Uint8Array([1, 0, 2]));
+    expect(names()).toEqual([method === "write" ? "write" : "write_all"]);
     expect(written()).toEqual([1, 0, 2]);
     expect(calls[0]!.args[2]).toBe(calls[0]!.args[1]);
   });
 
   test("sends text as UTF-8", () => {
-    line.write("é\0");
+    line[method]("é\0");
     expect(written()).toEqual([0xc3, 0xa9, 0]);
   });
 
   test("sends a part of a larger array", () => {
-    line.write(new Uint8Array([1, 2, 3, 4]).subarray(1, 3));
+    line[method](new Uint8Array([1, 2, 3, 4]).subarray(1, 3));
     expect(written()).toEqual([2, 3]);
   });
+});
+
+test("write tells how many bytes were taken; of none, without asking", () => {
+  calls = fakeLibrary({ script_chardev_room: () => ROOM, script_chardev_write: () => 2 });
+  line = new Chardev(handle);
+  calls.length = 0;
+  expect(line.write("three")).toBe(2);
+  expect(line.write("")).toBe(0);
+  expect(calls.length).toBe(1);
+});
+
+test("speed and framing have QEMU's numbers", () => {
+  line.setParameters({ speed: 115200 });
+  line.setParameters({ speed: 300, parity: "odd", dataBits: 5, stopBits: 2 });
+  line.setParameters({ speed: 300, parity: "even" });
+  expect(calls.map(({ args }) => args.slice(1))).toEqual([
+    [115200, "N".charCodeAt(0), 8, 1],
+    [300, "O".charCodeAt(0), 5, 2],
+    [300, "E".charCodeAt(0), 8, 1],
+  ]);
+});
+
+test("room is asked for when the device says that there is input to accept", () => {
+  let room = 3;
+  line.acceptInput();
+  expect(rooms[ROOM]).toBe(0);
+  line.roomFrom(() => room);
+  line.acceptInput();
+  expect([rooms[ROOM], names()]).toEqual([3, ["accept", "accept"]]);
+  room = 5;
+  line.acceptInput();
+  expect(rooms[ROOM]).toBe(5);
 });
 
 test("a break starts and ends", () => {
@@ -101,7 +133,15 @@ test("the line of a device that is gone cannot be used", () => {
     () => line.connected,
     () => line.put(0),
     () => line.write("text"),
+    () => line.writeAll("text"),
     () => line.setBreak(true),
+    () => line.setParameters({ speed: 9600 }),
+    () => line.setModem({ dtr: true, rts: true }),
+    () => line.modem,
+    () => line.open,
+    () => line.attach("id"),
+    () => line.detach(),
+    () => line.acceptInput(),
     () => line.offer(9),
   ]) {
     expect(use).toThrow(new StaleError("line of probe is gone and cannot be used any more"));

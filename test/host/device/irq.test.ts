@@ -1,11 +1,12 @@
 import type { Pointer } from "bun:ffi";
 import { beforeEach, expect, test } from "bun:test";
-import { StaleError } from "qemu-script";
+import { GpioInput, StaleError } from "qemu-script";
 import { Handle } from "../../../host/device/handle.ts";
 import { irqLines } from "../../../host/device/irq.ts";
 import { type Call, fakeLibrary } from "../fake-library.ts";
 
 const INSTANCE = 0x1000 as Pointer;
+const OBJECT = 0x2000 as Pointer;
 
 let calls: Call[];
 beforeEach(() => {
@@ -42,6 +43,31 @@ test("all lines are driven at once", () => {
   ]);
 });
 
+test("the level that a line was given last can be read", () => {
+  const { first, second, drive } = lines();
+  expect([first.level, second.level]).toEqual([false, false]);
+  second.raise();
+  expect([first.level, second.level]).toEqual([false, true]);
+  drive(1);
+  expect([first.level, second.level]).toEqual([true, false]);
+  first.pulse();
+  expect(first.level).toBe(false);
+});
+
+test("a line that is connected tells its level if it is high", () => {
+  const { first, second } = lines();
+  const target = new GpioInput(undefined, 3, () => OBJECT);
+  second.raise();
+  calls.length = 0;
+  first.connect(target);
+  second.connect(target);
+  expect(calls).toEqual([
+    { name: "script_irq_connect", args: [INSTANCE, 0, OBJECT, null, 3] },
+    { name: "script_irq_connect", args: [INSTANCE, 1, OBJECT, null, 3] },
+    set(1, 1),
+  ]);
+});
+
 test("lines can be handed on without their object", () => {
   const { drive, first } = lines();
   const { raise } = first;
@@ -58,7 +84,14 @@ test("lines of a device that is gone cannot be used", () => {
   const gone = new Handle(INSTANCE, "probe");
   const { first, drive } = lines(gone);
   gone.drop();
-  for (const use of [first.raise, first.lower, first.pulse, () => first.set(true), () => drive(0)]) {
+  for (const use of [
+    first.raise,
+    first.lower,
+    first.pulse,
+    () => first.set(true),
+    () => drive(0),
+    () => first.level,
+  ]) {
     expect(use).toThrow(new StaleError("probe is gone and cannot be used any more"));
   }
   expect(calls).toEqual([]);

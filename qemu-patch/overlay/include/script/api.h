@@ -231,6 +231,7 @@ void script_gpio_set(void *instance, uint32_t line, uint32_t level);
 void script_gpio_drive(void *instance, uint32_t first, uint32_t count,
                        uint32_t levels);
 uint32_t script_gpio_level(void *instance, uint32_t input, uint32_t line);
+uint32_t script_gpio_first(void *instance, uint32_t input);
 const char *script_gpio_connect(void *instance, uint32_t line, void *object,
                                 const char *input, uint32_t input_line);
 const char *script_irq_connect(void *instance, uint32_t line, void *object,
