@@ -16,6 +16,7 @@ export {
   type ClockOutput,
   type ClockSpec,
   clockState,
+  type OtherClock,
 } from "./device/clocks.ts";
 export {
   type DeclaredClass,

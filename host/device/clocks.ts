@@ -1,6 +1,7 @@
 /** Clock inputs and outputs of a device: docs/devel/clocks.rst of QEMU. */
 
 import { cstring, qemu, text } from "../native/library.ts";
+import type { ClockRef } from "../qom/devices.ts";
 import type { DeviceClass } from "./device.ts";
 import type { Field, Fields } from "./fields.ts";
 import type { Handle } from "./handle.ts";
@@ -26,15 +27,17 @@ export interface ClockLine {
   readonly path: string;
 }
 
+/** A clock to connect to: one of another device, a `ClockRef`, or the QOM path of either, such as `/machine/x/clk`. */
+export type OtherClock = string | ClockLine | ClockRef;
+
 /** A clock that a device gets. */
 export interface ClockInput extends ClockLine {
   /**
    * Takes another clock for its source, for good. That is no change of which the device is told.
    *
-   * @param source a clock of another device, or its QOM path, such as `/machine/peripheral/ID/NAME`
    * @throws Error if it is no clock, if this one has a source, or if the other comes from this one
    */
-  connect(source: ClockLine | string): void;
+  connect(source: OtherClock): void;
 }
 
 /** A clock that a device makes. What is connected to it follows at once, and devices that listen are told. */
@@ -55,10 +58,9 @@ export interface ClockOutput extends ClockLine {
   /**
    * Becomes the source of another clock, for good.
    *
-   * @param target a clock of another device, or its QOM path
    * @throws Error as {@link ClockInput.connect}
    */
-  connect(target: ClockLine | string): void;
+  connect(target: OtherClock): void;
 }
 
 function checked(value: number, unit: string): number {
@@ -90,8 +92,11 @@ function input(instance: Handle, index: number): ClockInput {
       return text(qemu.script_clock_path(instance.pointer, index));
     },
     connect(other) {
-      const path = cstring(typeof other === "string" ? other : other.path);
-      const message = text(qemu.script_clock_connect(instance.pointer, index, path));
+      const path = typeof other === "string" ? other : other.path;
+      if (path === null) {
+        throw new Error("a clock without a path cannot be connected");
+      }
+      const message = text(qemu.script_clock_connect(instance.pointer, index, cstring(path)));
       if (message) {
         throw new Error(message);
       }

@@ -156,6 +156,25 @@ describe("a clock output", () => {
       });
     expect(BigInt(await get("u/clk"))).toBe(SECOND / 1000n);
   });
+
+  test("drives a clock that the script found itself, of a device that it made", async () => {
+    const path = script(`
+      import { ClockRef, DeviceRef, SysBusDevice } from "qemu-script";
+      export default class Board extends SysBusDevice.with({ type: "board-ts", clockOutputs: ["sck"] }) {
+        realize() {
+          using uart = DeviceRef.new("pl011");
+          this.object.addChild("uart", uart);
+          this.clockOutputs.sck.setHz(3000);
+          using clk = ClockRef.resolve(\`\${uart.path}/clk\`, { type: ClockRef });
+          if (clk) this.clockOutputs.sck.connect(clk);
+          uart.realize();
+        }
+      }`);
+    const args = ["-device", `script,path=${path},id=b`];
+    const { qmp } = await Qemu.start({ args: [...MACHINE, ...args], qtest: true });
+    const clk = { path: "/machine/peripheral/b/uart/clk", property: "qtest-clock-period" };
+    expect(await qmp.execute<number>("qom-get", clk)).toBe(Number(SECOND / 3000n));
+  });
 });
 
 describe("a clock input", () => {

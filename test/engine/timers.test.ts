@@ -373,6 +373,60 @@ describe("migration", () => {
   });
 });
 
+describe("a device that goes", () => {
+  test("takes its timers along: none expires any more, and a use of one throws", async () => {
+    const path = script(`
+      import { clock, PCIDevice, type PeriodicTimer, type Timer, timer } from "qemu-script";
+      export default class Goes extends PCIDevice.with({
+        type: "goes-ts",
+        pci: { vendor: 0x1234, device: 0x5678, class: 0xff00 },
+        state: {
+          tick: timer({ clock: "realtime", periodic: true, expired: "ticked" }),
+          later: timer({ clock: "realtime", expired: "late" }),
+        },
+      }) {
+        gone = false;
+        ticks = 0;
+        realize() {
+          this.tick.every(1e6);
+          this.later.after(200e6);
+        }
+        unrealize() {
+          this.gone = true;
+          this.tick.every(1e6);
+          const { tick, later } = this;
+          setTimeout(() => this.useAll(tick, later), 0);
+          const until = clock.realtime.ns + 400e6;
+          const wait = setInterval(() => {
+            if (clock.realtime.ns >= until) {
+              clearInterval(wait);
+              console.log("over");
+            }
+          }, 10);
+        }
+        useAll(tick: PeriodicTimer, later: Timer) {
+          for (const use of [() => tick.every(1e6), () => tick.stop(), () => later.pending, () => later.at(0)]) {
+            try { use(); console.log("no error"); } catch (error) { console.log((error as Error).name); }
+          }
+        }
+        ticked() {
+          if (this.ticks++ === 0) console.log("ticks");
+          if (this.gone) console.log("ticked too late");
+        }
+        late() { console.log("too late"); }
+      }`);
+    const port = ["-device", "pcie-root-port,id=rp,chassis=1"];
+    const qemu = await Qemu.start({ args: [...MACHINE, ...port, "-script", `path=${path}`] });
+    await qemu.qmp.execute("device_add", { driver: "goes-ts", id: "card", bus: "rp" });
+    await qemu.stderr.waitFor("ticks\n", SOON_MS);
+    // Its slot has no power: the guest is not asked.
+    await qemu.qmp.execute("device_del", { id: "card" });
+    await qemu.stderr.waitFor("over\n", SOON_MS);
+    expect(qemu.stderr.lines).toEqual(["ticks", ...new Array(4).fill("StaleError"), "over"]);
+    expect(await qemu.quit()).toEqual({ status: 0, signal: null });
+  });
+});
+
 describe("a script with a timer", () => {
   const failsWith = async (state: string, body: string, message: string) => {
     const path = script(`
