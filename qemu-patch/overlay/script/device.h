@@ -165,6 +165,9 @@ bool script_check_properties(const ScriptType *decl, Error **errp);
 /* qom.c: has the script realized all that it put below its device? */
 bool script_check_children(Object *obj, Error **errp);
 
+/* clash.c: what does not fit the type that is inherited from */
+bool script_check_clashes(const ScriptType *decl, Error **errp);
+
 /* accessor.c: takes away the properties that the instance's script added */
 void script_accessors_remove(ScriptInstance *instance);
 
@@ -223,6 +226,7 @@ ScriptRegionPort *script_region_by_slot(uint32_t slot);
 void script_gpio_init(ScriptInstance *instance);
 void script_gpio_disconnect(ScriptInstance *instance);
 void script_gpio_free(ScriptInstance *instance);
+NamedGPIOList *script_gpio_list(DeviceState *dev, const char *name);
 
 /* chardev.c */
 void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,

@@ -84,7 +84,7 @@ static void input_driven(void *opaque, int n, int level)
 }
 
 /* A type of QEMU's that the script inherits from may have unnamed lines too */
-static NamedGPIOList *find_list(DeviceState *dev, const char *name)
+NamedGPIOList *script_gpio_list(DeviceState *dev, const char *name)
 {
     NamedGPIOList *list;
 
@@ -98,7 +98,7 @@ static NamedGPIOList *find_list(DeviceState *dev, const char *name)
 
 static int count_inputs(DeviceState *dev, const char *name)
 {
-    NamedGPIOList *list = find_list(dev, name);
+    NamedGPIOList *list = script_gpio_list(dev, name);
 
     return list ? list->num_in : 0;
 }
@@ -299,7 +299,7 @@ static qemu_irq find_input(Object *obj, const char *name, uint32_t line,
 static void connect_one(ScriptInstance *instance, const char *name,
                         uint32_t own, uint32_t line, Object *obj, qemu_irq irq)
 {
-    NamedGPIOList *list = find_list(instance->dev, name);
+    NamedGPIOList *list = script_gpio_list(instance->dev, name);
 
     line += list->num_out - own;
     if (!g_strcmp0(name, SYSBUS_DEVICE_GPIO_IRQ)) {

@@ -117,10 +117,16 @@ static bool check_parent(const ScriptType *decl, Error **errp)
 }
 
 /* An interface without methods, which scripts made, or one that we know */
-static bool check_interface(const char *name, Error **errp)
+static bool check_interface(const ScriptType *decl, const char *name,
+                            Error **errp)
 {
     ObjectClass *klass = object_class_by_name(name);
 
+    if (!strcmp(name, decl->name)) {
+        error_setg(errp, "interface '%s' has the name of the type itself",
+                   name);
+        return false;
+    }
     if (klass && strcmp(name, TYPE_NMI) &&
         !g_hash_table_contains(own_interfaces, name)) {
         error_setg(errp, "'%s' is no interface that a script can implement: "
@@ -155,11 +161,12 @@ static bool check_type(const ScriptType *decl, Error **errp)
     }
     for (interface = decl->interfaces; interface; interface = interface->next) {
         if (!check_name(interface->value, errp) ||
-            !check_interface(interface->value, errp)) {
+            !check_interface(decl, interface->value, errp)) {
             return false;
         }
     }
-    return script_check_properties(decl, errp);
+    return script_check_properties(decl, errp) &&
+        script_check_clashes(decl, errp);
 }
 
 static void ensure_interface(const char *name)
