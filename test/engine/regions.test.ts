@@ -4,7 +4,6 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { bareMetal, guest, VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
-import { Poker } from "../lib/poker.ts";
 import { device } from "../lib/program.ts";
 import { endAll, folder, HEADLESS, Qemu, script } from "../lib/qemu.ts";
 
@@ -205,73 +204,6 @@ test("RAM migrates, of two devices of one type too; where regions are, the scrip
   expect(await other.qtest.readl(first + 0x100)).toBe(0xfeed);
   expect(await other.qtest.readl(first + 0x200)).toBe(0x77);
   expect(await other.qtest.readl(at("regs") + POKE)).toBe(0x77);
-});
-
-describe("an access that fails gives the guest an external abort:", () => {
-  /** Syndrome of a data abort at the same level: synchronous external abort, and whether an answer came (EA). */
-  const DECODE = "0000000096000010";
-  const ANSWERED = "0000000096000210";
-
-  const path = () =>
-    script(`
-      import { registers, SysBusDevice } from "qemu-script";
-      export default class Failing extends SysBusDevice.with({
-        type: "failing-ts",
-        regions: { regs: { size: 0x100, valid: { min: 4, max: 4 } } },
-      }) {
-        static {
-          registers(Failing, "regs", {
-            FINE: { at: 0, read: "answer" },
-            DECODE: { at: 4, read: "decode" },
-            ERROR: { at: 8, write: "error" },
-            ACCESS: { at: 12, read: "later" },
-          });
-        }
-        answer(access) {
-          return access.size + (access.secure || access.user || access.requester ? 0x100 : 0);
-        }
-        decode(access) {
-          return access.fail("decode");
-        }
-        error(value, access) {
-          access.fail("error");
-        }
-        async later(access) {
-          await Bun.sleep(5);
-          access.fail("access");
-          return 1;
-        }
-      }`);
-
-  const fault = async (access: Promise<unknown>) => {
-    const error = await access.then(
-      () => new Error("no fault"),
-      (reason: Error) => reason,
-    );
-    expect(error.message).toStartWith("the guest took an exception");
-    return error.message.match(/esr=0x([0-9a-f]+)/)?.[1];
-  };
-
-  test("decode", async () => {
-    const poker = await Poker.start(path());
-    expect(await poker.read(0)).toBe(4);
-    expect(await fault(poker.read(4))).toBe(DECODE);
-  });
-
-  test("error, of a write", async () => {
-    const poker = await Poker.start(path());
-    expect((await fault(poker.write(8, 1)))?.slice(0, 14)).toBe(ANSWERED.slice(0, 14));
-  });
-
-  test("access, of a handler that answers later", async () => {
-    const poker = await Poker.start(path());
-    expect(await fault(poker.read(12))).toBe(ANSWERED);
-  });
-
-  test("a size that is not valid", async () => {
-    const poker = await Poker.start(path());
-    expect(await fault(poker.readByte(0))).toBe(DECODE);
-  });
 });
 
 test("what a script writes to memory that the guest runs is what the guest runs then", async () => {

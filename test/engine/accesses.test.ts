@@ -1,0 +1,119 @@
+/** What handlers are told of an access, and what the guest is told of one that fails. */
+
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { bareMetal, guest } from "../lib/guest-code.ts";
+import { SOON_MS, TEST_MS } from "../lib/limit.ts";
+import { Poker } from "../lib/poker.ts";
+import { endAll, Qemu, script } from "../lib/qemu.ts";
+
+setDefaultTimeout(TEST_MS);
+afterEach(endAll);
+
+/** What QEMU and its scripts have printed, all of it, once the last line is there. */
+async function said(qemu: Qemu, lines: readonly string[]): Promise<void> {
+  await qemu.stderr.waitFor(`${lines.at(-1)}\n`, SOON_MS);
+  expect(qemu.stderr.lines).toEqual([...lines]);
+}
+
+describe("an access that fails gives the guest an external abort:", () => {
+  /** Syndrome of a data abort at the same level: synchronous external abort, and whether an answer came (EA). */
+  const DECODE = "0000000096000010";
+  const ANSWERED = "0000000096000210";
+
+  const path = () =>
+    script(`
+      import { registers, SysBusDevice } from "qemu-script";
+      export default class Failing extends SysBusDevice.with({
+        type: "failing-ts",
+        regions: { regs: { size: 0x100, valid: { min: 4, max: 4 } } },
+      }) {
+        static {
+          registers(Failing, "regs", {
+            FINE: { at: 0, read: "answer" },
+            DECODE: { at: 4, read: "decode" },
+            ERROR: { at: 8, write: "error" },
+            ACCESS: { at: 12, read: "later" },
+          });
+        }
+        answer(access) {
+          return access.size + (access.secure || access.user || access.requester ? 0x100 : 0);
+        }
+        decode(access) {
+          return access.fail("decode");
+        }
+        error(value, access) {
+          access.fail("error");
+        }
+        async later(access) {
+          await Bun.sleep(5);
+          access.fail("access");
+          return 1;
+        }
+      }`);
+
+  const fault = async (access: Promise<unknown>) => {
+    const error = await access.then(
+      () => new Error("no fault"),
+      (reason: Error) => reason,
+    );
+    expect(error.message).toStartWith("the guest took an exception");
+    return error.message.match(/esr=0x([0-9a-f]+)/)?.[1];
+  };
+
+  test("decode", async () => {
+    const poker = await Poker.start(path());
+    expect(await poker.read(0)).toBe(4);
+    expect(await fault(poker.read(4))).toBe(DECODE);
+  });
+
+  test("error, of a write", async () => {
+    const poker = await Poker.start(path());
+    expect((await fault(poker.write(8, 1)))?.slice(0, 14)).toBe(ANSWERED.slice(0, 14));
+  });
+
+  test("access, of a handler that answers later", async () => {
+    const poker = await Poker.start(path());
+    expect(await fault(poker.read(12))).toBe(ANSWERED);
+  });
+
+  test("a size that is not valid", async () => {
+    const poker = await Poker.start(path());
+    expect(await fault(poker.readByte(0))).toBe(DECODE);
+  });
+});
+
+describe("who accesses", () => {
+  const path = () =>
+    script(`
+      import { registers, SysBusDevice } from "qemu-script";
+      export default class Who extends SysBusDevice.with({ type: "who-ts", regions: { regs: { size: 8 } } }) {
+        static {
+          registers(Who, "regs", { WHO: { at: 0, read: "who" }, SAY: { at: 4, write: "say" } });
+        }
+        who({ secure, user }) {
+          return (secure ? 1 : 0) | (user ? 2 : 0);
+        }
+        say(value) {
+          console.log("who: " + value);
+        }
+      }`);
+  const SECURE = 1;
+  const USER = 2;
+
+  test("is privileged or not", async () => {
+    const args = [...bareMetal(guest("attrs")), "-device", `script,path=${path()}`];
+    const qemu = await Qemu.start({ args, lines: ["console"] });
+    await said(qemu, ["who: 0", `who: ${USER}`]);
+  });
+
+  test("is secure at EL3", async () => {
+    const args = bareMetal(guest("attrs").replace(/bin$/, "elf")).map((word) =>
+      word === "virt" ? "virt,secure=on" : word,
+    );
+    const qemu = await Qemu.start({
+      args: [...args, "-device", `script,path=${path()}`],
+      lines: ["console"],
+    });
+    await said(qemu, [`who: ${SECURE}`]);
+  });
+});
