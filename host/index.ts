@@ -6,6 +6,7 @@ export {
   Chardev,
   type ChardevEvent,
   type ChardevHandlers,
+  type ChardevProperty,
   chardev,
   type LineParameters,
   type ModemLines,
@@ -40,6 +41,7 @@ export {
   type PropertyOptions,
   type Scalar,
   type ScalarOrProperty,
+  type SubsectionOptions,
   u8,
   u16,
   u32,
@@ -52,7 +54,16 @@ export { type InputOptions, type Lines, type LinesOptions, lines } from "./devic
 export { guestError, type LogLine, unimplemented } from "./device/log.ts";
 export type { Msi, Msix, Pci, PciConfig, PciIrq, PciOf } from "./device/pci.ts";
 export type { BarIndex, BarSpec, MsiSpec, MsixSpec, PciSpec } from "./device/pci-spec.ts";
-export { array, type Bit, bit, enumeration, link, size, string } from "./device/properties.ts";
+export {
+  array,
+  type Bit,
+  bit,
+  type ElementType,
+  enumeration,
+  link,
+  size,
+  string,
+} from "./device/properties.ts";
 export type {
   AliasRegionSpec,
   ContainerRegionSpec,
@@ -65,7 +76,7 @@ export type {
 } from "./device/regions.ts";
 export { registerTable } from "./device/register-table.ts";
 export { type Register, type RegisterArray, registers, type TableOptions } from "./device/registers.ts";
-export type { Declared, DeviceSpec } from "./device/spec.ts";
+export type { Declared, DeviceSpec, MigrationSpec } from "./device/spec.ts";
 export { type Struct, since, struct, subsection } from "./device/struct.ts";
 export {
   type ClockName,
@@ -73,12 +84,13 @@ export {
   clock,
   PeriodicTimer,
   Timer,
+  type TimerField,
   type TimerOptions,
   timer,
 } from "./device/timer.ts";
 export type { TracedAccess, TraceEvent, TraceSpec } from "./device/trace.ts";
 export type * from "./device/traits.ts";
-export type { Accessors } from "./qom/accessors.ts";
+export type { Accessors, AccessorType } from "./qom/accessors.ts";
 export {
   BusRef,
   ClockRef,
@@ -88,6 +100,12 @@ export {
   SysBusDeviceRef,
 } from "./qom/devices.ts";
 export { QemuError } from "./qom/error.ts";
-export { ObjectRef, type PropertyInfo } from "./qom/object.ts";
+export {
+  ObjectRef,
+  type PropertyInfo,
+  type RefClass,
+  type ScriptedClass,
+  type Settable,
+} from "./qom/object.ts";
 export type { Value } from "./qom/value.ts";
 export type { WeakObject } from "./qom/weak.ts";

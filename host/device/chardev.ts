@@ -193,7 +193,9 @@ export interface ChardevHandlers {
   readonly event?: string;
 }
 
+/** A property that is a character device. */
 export interface ChardevProperty extends Property<Chardev> {
+  /** Who serves it. */
   readonly handlers: ChardevHandlers;
 }
 

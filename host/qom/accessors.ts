@@ -38,6 +38,7 @@ export type Accessors<T extends keyof Types = keyof Types> = {
   readonly description?: string;
 } & (Getter<Types[T]> | Setter<Types[T]> | (Getter<Types[T]> & Setter<Types[T]>));
 
+/** What the value of such a property can be. */
 export type AccessorType = keyof Types;
 
 const KINDS = new Enumeration<AccessorType>("type of a property", {

@@ -15,12 +15,15 @@ import { WeakObject } from "./weak.ts";
 export interface RefClass<T extends ObjectRef = ObjectRef> {
   /** The QOM type that its objects have or descend from. */
   readonly type: string;
+  /** Of its handles. */
   readonly prototype: T;
 }
 
 /** A class of a script, as an object may turn out to be of it. */
 export interface ScriptedClass<T = unknown> {
+  /** Its declaration. */
   readonly spec: { readonly type: string };
+  /** Of its instances. */
   readonly prototype: T;
 }
 

@@ -58,12 +58,13 @@ async function readFolder(folder: string, config: string): Promise<Module[]> {
     const { program, checker } = snapshot.getProject(config)!;
     const index = await program.getSourceFile(join(folder, "index.d.ts"));
     const exported = await checker.getExportsOfModule((await checker.getSymbolAtLocation(index!))!);
+    const names = new Set(exported.map(({ name }) => name));
     const modules = new Map<SourceFile, Map<Node, Item>>();
     for (const symbol of exported) {
       const nodes = await declarationsOf(symbol, checker);
       const file = nodes[0]!.getSourceFile();
       const items = modules.get(file) ?? new Map<Node, Item>();
-      items.set(nodes[0]!, together(nodes.map((node) => itemOf(symbol.name, node))));
+      items.set(nodes[0]!, together(nodes.map((node) => itemOf(symbol.name, node, names))));
       modules.set(file, items);
     }
     return [...modules].map(([file, items]) => moduleOf(folder, file, items)).sort(byPath);
@@ -113,15 +114,29 @@ const bare = (text: string) => text.replace(/^export (declare )?/, "").replaceAl
 
 const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\/\s*/g, "");
 
-function itemOf(name: string, node: Node): Item {
+/** @param exported names of everything that is exported: what an item has from others is listed with it */
+function itemOf(name: string, node: Node, exported: ReadonlySet<string>): Item {
   const text = bare(node.getText());
   const comment = commentBefore(leading(node));
   if (isClassDeclaration(node) || isInterfaceDeclaration(node)) {
     const head = node.getText().slice(0, node.members.pos - node.getStart());
     const signature = bare(head).replace(/\s*\{\s*$/, "");
-    return { name, signature, comment, members: membersOf(node.members) };
+    const [, base = ""] = / extends (\w+)$/.exec(signature) ?? [];
+    const hidden = exported.has(base) ? undefined : interfaceOf(node.getSourceFile(), base);
+    const members = membersOf(node.members);
+    return hidden
+      ? { name, comment, signature: signature.replace(/ extends \w+$/, ""), members: [...hidden, ...members] }
+      : { name, comment, signature, members };
   }
   return { name, signature: text, comment, members: [] };
+}
+
+/** Members of an interface of the same file. */
+function interfaceOf(file: SourceFile, name: string): Member[] | undefined {
+  const found = file.statements.find(
+    (statement) => isInterfaceDeclaration(statement) && statement.name.text === name,
+  );
+  return found && isInterfaceDeclaration(found) ? membersOf(found.members) : undefined;
 }
 
 function isPublic(node: Node & { readonly name?: Node | undefined }): boolean {

@@ -59,9 +59,17 @@ function index(modules: readonly Module[], link: Link): string {
   return lines(NOTICE, "# API", about, topics);
 }
 
+/** Words that are not written in small letters. */
+const ACRONYMS = new Set(["c", "dma", "gpio", "irq", "pci", "qom"]);
+
 function title(path: string): string {
-  const name = pageName(path).replace(/\.md$/, "");
-  return name.charAt(0).toUpperCase() + name.slice(1);
+  const words = pageName(path).replace(/\.md$/, "").split("-");
+  return words
+    .map((word, i) => {
+      const first = i === 0 ? word.charAt(0).toUpperCase() + word.slice(1) : word;
+      return ACRONYMS.has(word) ? word.toUpperCase() : first;
+    })
+    .join(" ");
 }
 
 function page({ path, comment, items }: Module, link: Link): string {

@@ -71,6 +71,13 @@ describe("a docstring", () => {
   });
 });
 
+test("what an interface has from one that is not exported is listed with it", () => {
+  const items = modules.flatMap((module) => module.items);
+  const register = items.find(({ name }) => name === "Register")!;
+  expect(register.signature).toBe("interface Register<T>");
+  expect(register.members.map(({ name }) => name)).toEqual(expect.arrayContaining(["at", "mode", "read"]));
+});
+
 test("what has no docstring is named", () => {
   const comment = { text: "An A.", tags: [] };
   const member = { name: "b", signatures: ["b(): void"], comment: undefined, members: [] };
