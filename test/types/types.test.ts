@@ -1,5 +1,8 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { TEST_MS } from "../lib/limit.ts";
+
+setDefaultTimeout(TEST_MS);
 
 /** The files here are tests by what the compiler says to them: an expectation that is not met is an error. */
 test("the declarations mean to the compiler what they should", async () => {
