@@ -5,6 +5,7 @@ import {
   type DeviceClass,
   registers,
   SysBusDevice,
+  struct,
   u8,
   u32,
 } from "qemu-script";
@@ -25,7 +26,13 @@ const logged = () => log.filter(({ name }) => name === "script_log").map(({ args
 class Probe extends SysBusDevice.with({
   type: "probe",
   regions: { regs: { name: "probe regs", size: 0x40 }, small: { size: 6 } },
-  state: { value: u32(0xf0f0f0f0), other: u32, narrow: u8(0x5a), fifo: u32.array(2) },
+  state: {
+    value: u32(0xf0f0f0f0),
+    other: u32,
+    narrow: u8(0x5a),
+    fifo: u32.array(2),
+    pair: struct({ a: u32 }),
+  },
 }) {
   readonly done: string[] = [];
 
@@ -410,6 +417,13 @@ describe("refused when a script is loaded", () => {
 
   test("a getter in mode rc: reading could not clear it", () => {
     expect(() => bankOf({ REG: { at: 0, field: "doubled", mode: "rc" } })).toThrow(DeclarationError);
+  });
+
+  test("a struct as a field", () => {
+    refuses(
+      { REG: { at: 0, field: "pair", mode: "ro" } },
+      "probe: register REG of regs: field: Probe's pair is a struct",
+    );
   });
 
   test("an array as a field", () => {
