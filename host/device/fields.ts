@@ -168,6 +168,11 @@ function checkRange(kind: PropertyKind | FieldKind, value: unknown): void {
 export function property<V>(kind: PropertyKind, options: PropertyOptions<V>): Property<V> {
   const { name, description } = options;
   checkRange(kind, options.default);
+  for (const text of [name, description, options.default]) {
+    if (typeof text === "string" && text.includes("\0")) {
+      throw new DeclarationError(`QEMU cannot have ${JSON.stringify(text)}: it has a NUL in it`);
+    }
+  }
   return { is: "property", kind, name, description, default: options.default as Property["default"] };
 }
 

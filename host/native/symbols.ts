@@ -35,6 +35,8 @@ export const SYMBOLS = {
   script_error_hint: { args: [], returns: "ptr" },
   /** void script_error_clear(void) */
   script_error_clear: { args: [], returns: "void" },
+  /** int32_t script_type_exists(const char *name) */
+  script_type_exists: { args: ["cstring"], returns: "i32" },
   /** const char *script_register_type(const char *json, const void *initial_state) */
   script_register_type: { args: ["cstring", "ptr"], returns: "ptr" },
   /** void *script_instance_state(void *instance) */

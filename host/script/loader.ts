@@ -41,14 +41,27 @@ function banksOf(cls: DeviceClass): (Bank | undefined)[] {
   });
 }
 
+/** @throws DeclarationError for a link to a type that is not there, and not of the same script */
+function checkLinks({ spec }: DeviceClass, coming: readonly DeviceClass[]): void {
+  for (const [key, { target }] of Object.entries(spec.properties ?? {})) {
+    if (target === undefined || target === spec.type || coming.some((cls) => cls.spec.type === target)) {
+      continue;
+    }
+    if (qemu.script_type_exists(cstring(target)) === 0) {
+      throw new DeclarationError(`${spec.type}: property ${key}: there is no type ${target} to link to`);
+    }
+  }
+}
+
 /** Makes a class a QOM type. */
-function register(cls: DeviceClass): void {
+function register(cls: DeviceClass, coming: readonly DeviceClass[]): void {
   const { spec, layout } = cls;
   const description = describe(cls);
   const parent = scriptedParent(cls);
   if (parent !== undefined && !isRegistered(parent)) {
-    register(parent);
+    register(parent, coming);
   }
+  checkLinks(cls, coming);
   const banks = banksOf(cls);
   const message = text(qemu.script_register_type(cstring(description), initialState(layout)));
   if (message) {
@@ -112,9 +125,10 @@ export async function load(path: string): Promise<string> {
         `${path}: the default export is no device: it must be a class that extends SysBusDevice.with(...)`,
       );
     }
-    for (const value of new Set([main, ...Object.values(exported)])) {
-      if (isDeviceClass(value) && classes.get(value.spec.type)?.cls !== value) {
-        register(value);
+    const declared = [...new Set([main, ...Object.values(exported)])].filter(isDeviceClass);
+    for (const cls of declared) {
+      if (classes.get(cls.spec.type)?.cls !== cls) {
+        register(cls, declared);
       }
     }
     return main.spec.type;

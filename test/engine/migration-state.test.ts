@@ -66,15 +66,19 @@ async function nextLine(qemu: Qemu): Promise<string> {
 
 const fill = (qemu: Qemu, value = 1) => qemu.qtest.writel(BASE + FILL, value);
 
+async function migrate({ qmp }: Qemu, path: string): Promise<void> {
+  await qmp.execute("migrate", { uri: `file:${path}` });
+  let status = "";
+  while (status !== "completed") {
+    status = (await qmp.execute<{ status: string }>("query-migrate")).status;
+    expect(status).not.toBe("failed");
+  }
+}
+
 /** A section as it is in a migration stream (docs/devel/migration/main.rst): its version and its bytes. */
 async function section(qemu: Qemu, name: string): Promise<{ version: number; bytes: Buffer }> {
   const path = join(folder(), "stream");
-  await qemu.qmp.execute("migrate", { uri: `file:${path}` });
-  let status = "";
-  while (status !== "completed") {
-    status = (await qemu.qmp.execute<{ status: string }>("query-migrate")).status;
-    expect(status).not.toBe("failed");
-  }
+  await migrate(qemu, path);
   const stream = readFileSync(path);
   const FULL = 4;
   const FOOTER = 0x7e;
@@ -167,6 +171,27 @@ describe("fields of every kind, structs in structs and arrays of them", () => {
     expect(version).toBe(1);
     expect(bytes.toString("hex")).toBe(expected.replace(/\s/g, ""));
   });
+});
+
+test("an incoming migration enters the script as loading a snapshot does", async () => {
+  const methods = `
+    preLoad() { this.before = this.b; }
+    validB() { return this.b === 0x11; }
+    save() { return new Uint8Array([5]); }
+    load(bytes, version) { this.loaded = [...bytes, version]; }
+    postLoad(version) { this.after = [this.b, version]; }
+  `;
+  const migration = "{ version: 2, validate: ['validB'] }";
+  const all = `[this.before, this.loaded, this.after, ${EVERYTHING.shown}]`;
+  const path = device({ ...EVERYTHING, migration, methods, shown: all });
+  const first = await start(path);
+  await fill(first);
+  const stream = join(folder(), "stream");
+  await migrate(first, stream);
+  await first.quit();
+  const second = await start(path, ["-incoming", `file:${stream}`]);
+  await second.qmp.waitForEvent("RESUME");
+  expect(await shown(second)).toEqual([0, [5, 2], [0x11, 2], EVERYTHING_FILLED]);
 });
 
 describe("since()", () => {
@@ -474,9 +499,7 @@ describe("a section's priority", () => {
     });
     const qemu = await start(first, ["-device", `script,path=${second}`]);
     const path = join(folder(), "stream");
-    await qemu.qmp.execute("migrate", { uri: `file:${path}` });
-    await qemu.qmp.waitForEvent("STOP");
-    while ((await qemu.qmp.execute<{ status: string }>("query-migrate")).status !== "completed") {}
+    await migrate(qemu, path);
     const stream = readFileSync(path);
     const place = (name: string) => stream.indexOf(Buffer.from([name.length, ...Buffer.from(name)]));
     expect(place("early")).toBeGreaterThan(0);

@@ -240,6 +240,50 @@ test("qom-get reads them back as they were given", async () => {
   expect(await get("peer")).toBe("");
 });
 
+test("a linked object's handle is of its class, and ends with the object that has the link", async () => {
+  const path = script(`
+    import { DeviceRef, link, ObjectRef, QomObject, SysBusDevice } from "qemu-script";
+    let kept;
+    class Refused extends QomObject.with({ type: "refused", properties: { peer: link(DeviceRef) } }) {
+      realize() {
+        kept = this.config;
+        throw new Error("not to be");
+      }
+    }
+    export default class Maker extends SysBusDevice.with({
+      type: "maker",
+      properties: { self: link("device"), part: link(Refused), other: link(DeviceRef) },
+    }) {
+      realize() {
+        const { other } = this.config;
+        console.error(other instanceof DeviceRef, other.typeName, other.path, other.same(kept?.peer ?? other));
+        try {
+          ObjectRef.new("refused", { peer: other });
+        } catch (error) {
+          console.error(error.message.replace(/^.*: /, ""));
+        }
+        try {
+          kept.peer.typeName;
+        } catch (error) {
+          console.error(error.name);
+        }
+        console.error(other.typeName);
+      }
+    }
+    export { Refused };
+  `);
+  const json = '{"driver":"maker","other":"/machine/peripheral/led0"}';
+  const args = [...MACHINE, "-script", `path=${path}`, "-device", "led,color=red,id=led0", "-device", json];
+  const qemu = await Qemu.start({ args, qtest: true });
+  await qemu.stderr.waitFor("StaleError\nled\n", SOON_MS);
+  expect(qemu.stderr.lines).toEqual([
+    "true led /machine/peripheral/led0 true",
+    "not to be",
+    "StaleError",
+    "led",
+  ]);
+});
+
 test("a thousand objects with lists come and go", async () => {
   const { qmp } = await start({ pins: [1, 2, 3], names: ["a", "b"] });
   for (let i = 0; i < 1000; i++) {
@@ -366,5 +410,5 @@ test("a link to a type that is not there is an error when the script is loaded",
   const { status, stderr } = await Qemu.run([...MACHINE, "-script", `path=${path}`]);
   expect(status).toBe(1);
   expect(stderr).toStartWith(`${NAME}: `);
-  expect(stderr).toContain("property peer: there is no type 'clcok' to link to");
+  expect(stderr).toContain("lost: property peer: there is no type clcok to link to");
 });

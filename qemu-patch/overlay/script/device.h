@@ -160,7 +160,6 @@ ScriptInstance *script_instance_by_id(uint32_t id);
 size_t script_make_properties(ScriptTypeData *type);
 void script_install_properties(ObjectClass *oc, ScriptTypeData *type);
 void script_free_properties(Object *obj, ScriptTypeData *type);
-bool script_check_properties(const ScriptType *decl, Error **errp);
 
 /* qom.c: has the script realized all that it put below its device? */
 bool script_check_children(Object *obj, Error **errp);

@@ -145,23 +145,6 @@ size_t script_make_properties(ScriptTypeData *type)
     return ROUND_UP(offset, 8);
 }
 
-bool script_check_properties(const ScriptType *decl, Error **errp)
-{
-    ScriptPropertyList *prop;
-
-    for (prop = decl->properties; prop; prop = prop->next) {
-        const char *target = prop->value->target;
-
-        if (target && strcmp(target, decl->name) &&
-            !object_class_by_name(target)) {
-            error_setg(errp, "property %s: there is no type '%s' to link to",
-                       prop->value->name, target);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* --- objects that are no devices: qdev's accessors would abort ------------ */
 
 static bool allow_set(const Object *obj, const char *name, Error **errp)

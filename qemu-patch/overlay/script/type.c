@@ -165,8 +165,7 @@ static bool check_type(const ScriptType *decl, Error **errp)
             return false;
         }
     }
-    return script_check_properties(decl, errp) &&
-        script_check_clashes(decl, errp);
+    return script_check_clashes(decl, errp);
 }
 
 static void ensure_interface(const char *name)
@@ -247,6 +246,13 @@ static void register_type(ScriptType *decl, const void *initial_state)
         .class_data = data,
         .interfaces = make_interfaces(decl),
     });
+}
+
+int32_t script_type_exists(const char *name)
+{
+    SCRIPT_API_GUARD();
+
+    return module_object_class_by_name(name) != NULL;
 }
 
 /* The message lives until the next call */

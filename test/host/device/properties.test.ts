@@ -42,6 +42,15 @@ describe("an enumeration", () => {
   });
 });
 
+test.each([{ name: "a\0b" }, { description: "a\0b" }, { default: "a\0b" }])(
+  "%j has a NUL, and is refused",
+  (options) => {
+    expect(() => string(options)).toThrow(
+      new DeclarationError('QEMU cannot have "a\\u0000b": it has a NUL in it'),
+    );
+  },
+);
+
 test("a link leads to a type, by its name or by a class for it", () => {
   class Other extends SysBusDevice.with({ type: "other" }) {}
   expect(plain(link("clock"))).toEqual({ ...common, kind: "link", target: "clock" });

@@ -151,6 +151,7 @@ const char *script_error_hint(void);
 void script_error_clear(void);
 
 /* Types: the error message, or NULL */
+int32_t script_type_exists(const char *name);
 const char *script_register_type(const char *json, const void *initial_state);
 
 /* Instances */
