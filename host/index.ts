@@ -83,6 +83,7 @@ export {
   type ClockReading,
   clock,
   PeriodicTimer,
+  type SingleTimer,
   Timer,
   type TimerField,
   type TimerOptions,

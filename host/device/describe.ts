@@ -9,7 +9,7 @@ import { describePci } from "./pci-spec.ts";
 import { servedBy } from "./receivers.ts";
 import { type IoRegionSpec, isIo, type RegionSpecs, sizeOf } from "./regions.ts";
 import { hasResets } from "./state.ts";
-import { describeTimer, timerSlots } from "./timer.ts";
+import { describeTimers, timerSlots } from "./timer.ts";
 
 function describeRegion(key: string, regions: RegionSpecs) {
   const region = regions[key]!;
@@ -75,7 +75,7 @@ export function describe(cls: DeviceClass): string {
     "clock-outputs": spec.clockOutputs ?? [],
     regions: Object.keys(spec.regions ?? {}).map((key) => describeRegion(key, spec.regions!)),
     state: describeState(cls),
-    timers: timerSlots(cls.layout).map(describeTimer),
+    timers: timerSlots(cls.layout).flatMap(describeTimers),
     reset: resetPhases(cls),
     ...(spec.pci ? { pci: describePci(cls, spec.pci) } : {}),
     ...(spec.deviceTree ? { "device-tree": describeDeviceTree(spec.deviceTree, cls) } : {}),

@@ -3,7 +3,7 @@
 import { CLOCK } from "../native/abi.ts";
 import { qemu } from "../native/library.ts";
 import { DeclarationError } from "./errors.ts";
-import type { Field } from "./fields.ts";
+import { checkCount, type Field } from "./fields.ts";
 import type { Handle } from "./handle.ts";
 import type { Layout, Slot } from "./state.ts";
 
@@ -149,15 +149,33 @@ export class PeriodicTimer extends Timer {
 export interface TimerOptions {
   /** The clock that it goes by; `virtual` if absent. */
   readonly clock?: ClockName;
-  /** Method of the class to call when it expires; if absent, `timerExpired()`, which gets the field's name. */
+  /**
+   * Method of the class to call when it expires; `timerExpired()` if absent. Either gets the field's name, and the place
+   * of the timer in an array.
+   */
   readonly expired?: string;
   /** Give it `every()`. Its period then follows its expiry time in the migration stream. */
   readonly periodic?: boolean;
 }
 
-/** A field of the state that is a timer. */
-export interface TimerField<T extends Timer = Timer> extends Field<T> {
+/** A field of the state that is a timer, or several. */
+export interface TimerField<T = Timer | readonly Timer[]> extends Field<T> {
   readonly timer: TimerOptions;
+  /** Of an array; `undefined` for a timer by itself. */
+  readonly timers: number | undefined;
+}
+
+/** A timer by itself; `.array(4)` makes four of them. */
+export interface SingleTimer<T extends Timer> extends TimerField<T> {
+  /** @throws RangeError unless `count` is 1 or more */
+  array(count: number): TimerField<readonly T[]>;
+}
+
+/** Each takes 64 bits, or twice that with its period. */
+function field(options: TimerOptions, timers: number | undefined): TimerField {
+  const words = (timers ?? 1) * (options.periodic ? 2 : 1);
+  const count = words === 1 && timers === undefined ? 0 : words;
+  return { is: "field", kind: "uint64", bytes: 8, count, reset: undefined, timer: options, timers };
 }
 
 /**
@@ -166,53 +184,64 @@ export interface TimerField<T extends Timer = Timer> extends Field<T> {
  *
  * @throws DeclarationError for an unknown clock
  */
-export function timer(options: TimerOptions & { readonly periodic: true }): TimerField<PeriodicTimer>;
-export function timer(options?: TimerOptions): TimerField;
-export function timer(options: TimerOptions = {}): TimerField {
+export function timer(options: TimerOptions & { readonly periodic: true }): SingleTimer<PeriodicTimer>;
+export function timer(options?: TimerOptions): SingleTimer<Timer>;
+export function timer(options: TimerOptions = {}): SingleTimer<Timer> {
   if (!Object.hasOwn(NUMBERS, options.clock ?? "virtual")) {
     throw new DeclarationError(`there is no clock ${options.clock}`);
   }
-  const count = options.periodic ? 2 : 0;
-  return { is: "field", kind: "uint64", bytes: 8, count, reset: undefined, timer: options };
+  const array = (count: number) => {
+    checkCount(count);
+    return field(options, count) as TimerField<readonly Timer[]>;
+  };
+  return { ...(field(options, undefined) as TimerField<Timer>), array };
 }
 
-export function isTimer(field: Field): field is TimerField {
-  return "timer" in field;
+/** Is the field a timer, or several? */
+export function isTimer(candidate: Field): candidate is TimerField {
+  return "timer" in candidate;
 }
 
-/** A timer's place in the state, and what was declared. */
+/** The place of a timer, or of several, in the state, and what was declared. */
 export interface TimerSlot extends Slot {
   readonly field: TimerField;
 }
 
-/** The timers of a device, in the order of their declaration. */
+/** The fields of a device that are timers, in the order of their declaration. */
 export function timerSlots(layout: Layout): TimerSlot[] {
   return layout.slots.filter((slot): slot is TimerSlot => isTimer(slot.field));
 }
 
-/** As ScriptTimer of qapi/script.json. */
-export function describeTimer({ field, offset }: TimerSlot) {
-  const { clock = "virtual", periodic = false } = field.timer;
-  return { clock: NUMBERS[clock], offset, periodic };
+/** As a list of ScriptTimer of qapi/script.json. */
+export function describeTimers({ field: { timer, timers = 1 }, offset }: TimerSlot) {
+  const { clock: name = "virtual", periodic = false } = timer;
+  const size = periodic ? 16 : 8;
+  return Array.from({ length: timers }, (_, index) => ({
+    clock: NUMBERS[name],
+    offset: offset + size * index,
+    periodic,
+  }));
 }
 
 /** Key of a device's own property with its timers, by name. */
 export const TIMERS: unique symbol = Symbol("timers");
 
+/** A device, for the accessors of its timers. */
 export interface HasTimers {
-  readonly [TIMERS]: Readonly<Record<string, Timer>>;
+  readonly [TIMERS]: Readonly<Record<string, Timer | readonly Timer[]>>;
 }
 
-/** The timers of a device that is being made. */
-export function makeTimers(layout: Layout, instance: Handle): Record<string, Timer> {
-  const timers = timerSlots(layout).map(({ name, field }, index) => {
-    const Kind = field.timer.periodic ? PeriodicTimer : Timer;
-    return [name, new Kind(instance, index)] as const;
+/** The timers of a device that is being made. C counts them all, in the order of {@link describeTimers}. */
+export function makeTimers(layout: Layout, instance: Handle): Record<string, Timer | readonly Timer[]> {
+  let next = 0;
+  const made = timerSlots(layout).map(({ name, field: { timer, timers } }) => {
+    const make = () => (timer.periodic ? new PeriodicTimer(instance, next++) : new Timer(instance, next++));
+    return [name, timers === undefined ? make() : Object.freeze(Array.from({ length: timers }, make))];
   });
-  return Object.fromEntries(timers);
+  return Object.fromEntries(made);
 }
 
-/** A timer as a property of a class's prototype. */
+/** A timer, or several, as a property of a class's prototype. */
 export function timerAccessor(name: string): PropertyDescriptor & ThisType<HasTimers> {
   return {
     get() {
@@ -222,4 +251,4 @@ export function timerAccessor(name: string): PropertyDescriptor & ThisType<HasTi
 }
 
 /** The name of the method that a timer calls. */
-export const expiryMethod = (field: TimerField): string => field.timer.expired ?? "timerExpired";
+export const expiryMethod = ({ timer }: TimerField): string => timer.expired ?? "timerExpired";

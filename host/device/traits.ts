@@ -151,8 +151,11 @@ export interface PostLoad {
 
 /** Acts when one of its timers expires that names no method of its own. */
 export interface TimerListener {
-  /** @param name of the field */
-  timerExpired(name: string): void;
+  /**
+   * @param name of the field
+   * @param index place in an array of timers; 0 for one by itself
+   */
+  timerExpired(name: string, index: number): void;
 }
 
 /**

@@ -55,9 +55,11 @@ export interface Port {
 export interface Expiry {
   /** Of the field. */
   readonly name: string;
+  /** Place in an array; 0 for one by itself. */
+  readonly index: number;
   readonly method: string;
   readonly timer: Timer;
-  readonly run: (this: ScriptedDevice, name: string) => unknown;
+  readonly run: (this: ScriptedDevice, name: string, index: number) => unknown;
 }
 
 /** One device, from realize to unrealize. */

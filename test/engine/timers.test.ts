@@ -161,6 +161,61 @@ describe("on a clock that the test steps, a timer", () => {
   });
 });
 
+test("several under one name have lives of their own, in the stream too", async () => {
+  const path = script(`
+    import { registers, SysBusDevice, timer, u32 } from "qemu-script";
+    export default class Channels extends SysBusDevice.with({
+      type: "channels-ts",
+      state: {
+        before: timer(),
+        channels: timer({ expired: "channelExpired" }).array(4),
+        blinkers: timer({ periodic: true }).array(2),
+        after: timer(),
+        fired: u32,
+      },
+      regions: { regs: { size: 0x1000 } },
+    }) {
+      static { registers(Channels, "regs", {
+        SET: { at: 0, write: "set" },
+        FIRED: { at: 4, field: "fired" },
+        SUM: { at: 8, read: "sum" },
+      }); }
+      set(ns: number) {
+        for (const [index, channel] of this.channels.entries()) channel.after(ns * (4 - index));
+        this.blinkers[1]!.every(ns);
+        this.after.after(ns * 4 + 1);
+      }
+      sum() {
+        return this.channels.reduce((sum, channel) => sum + channel.expires, this.blinkers[1]!.expires);
+      }
+      channelExpired(name: string, index: number) {
+        this.fired |= 1 << index;
+        console.log(\`\${name}[\${index}]\`);
+      }
+      timerExpired(name: string, index: number) {
+        console.log(\`\${name}[\${index}]\`);
+        if (name === "after") this.blinkers[index + 1]!.stop();
+      }
+    }`);
+  const args = [...MACHINE, "-device", `script,path=${path}`];
+  const qemu = await Qemu.start({ args, qtest: true });
+  await qemu.qtest.writel(BASE, 100);
+  expect(await qemu.qtest.readl(BASE + 8)).toBe(100 + 200 + 300 + 400 + 100);
+  const uri = await migrateToFile(qemu);
+  const target = await Qemu.start({ args: [...args, "-incoming", uri], qtest: true });
+  await arrival(target);
+  expect(await target.qtest.readl(BASE + 8)).toBe(1100);
+  await target.qtest.clockStep(250);
+  expect(await target.qtest.readl(BASE + 4)).toBe(0b1100);
+  await target.qtest.clockStep(1000);
+  expect(target.stderr.lines.toSorted()).toEqual(
+    [
+      ...["channels[3]", "channels[2]", "channels[1]", "channels[0]", "after[0]"],
+      ...new Array(4).fill("blinkers[1]"),
+    ].toSorted(),
+  );
+});
+
 describe("a method of a timer", () => {
   test("may throw: that is reported, and the timer lives on", async () => {
     const { qtest, qemu, read, write } = await start("throw");

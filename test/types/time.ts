@@ -27,6 +27,8 @@ class Timed extends SysBusDevice.with({
     named: timer({ clock: "host", expired: "over" }),
     turns: timer({ periodic: true }),
     once: timer({ periodic: false }),
+    several: timer().array(3),
+    blinkers: timer({ periodic: true }).array(2),
     value: u32,
   },
 }) {
@@ -36,6 +38,8 @@ class Timed extends SysBusDevice.with({
     expectTypeOf(this.once).toEqualTypeOf<Timer>();
     expectTypeOf(this.turns).toEqualTypeOf<PeriodicTimer>();
     expectTypeOf(this.value).toEqualTypeOf<number>();
+    expectTypeOf(this.several).toEqualTypeOf<readonly Timer[]>();
+    expectTypeOf(this.blinkers).toEqualTypeOf<readonly PeriodicTimer[]>();
     expectTypeOf(this.plain.expires).toEqualTypeOf<number>();
     expectTypeOf(this.plain.expiresExact).toEqualTypeOf<bigint>();
     expectTypeOf(this.plain.pending).toEqualTypeOf<boolean>();
@@ -61,6 +65,10 @@ class Timed extends SysBusDevice.with({
     this.plain = this.named;
     // @ts-expect-error what it is set to is set by its methods
     this.plain.expires = 3;
+    // @ts-expect-error so do several
+    this.several[0] = this.plain;
+    // @ts-expect-error these expire once
+    this.several[0]!.every(3);
     // @ts-expect-error a timer is no number
     this.plain + 1;
   }
@@ -95,6 +103,8 @@ timer({ expired: () => {} });
 timer({ expire: "over" });
 // @ts-expect-error it is periodic or it is not
 timer({ periodic: 5 });
+// @ts-expect-error an array has a number of elements
+timer().array();
 // @ts-expect-error a timer is state, no property
 SysBusDevice.with({ type: "x", properties: { a: timer() } });
 // @ts-expect-error a method of the traits

@@ -129,6 +129,26 @@ describe("a declaration", () => {
     ]);
   });
 
+  test("of several says where each of them is", () => {
+    class Several extends SysBusDevice.with({
+      type: "several",
+      state: {
+        one: timer(),
+        three: timer({ clock: "host" }).array(3),
+        single: timer().array(1),
+        two: timer({ periodic: true }).array(2),
+      },
+    }) {
+      timerExpired() {}
+    }
+    const { timers, state } = JSON.parse(describeClass(Several as unknown as DeviceClass));
+    expect(timers.map((place: { offset: number }) => place.offset)).toEqual([0, 8, 16, 24, 32, 40, 56]);
+    expect(state.fields.map(({ count }: { count: number }) => count)).toEqual([0, 3, 1, 4]);
+    for (const count of [0, -1, 1.5]) {
+      expect(() => timer().array(count)).toThrow(RangeError);
+    }
+  });
+
   test("refuses an unknown clock where it is written", () => {
     expect(() => timer({ clock: "wall" as "host" })).toThrow(new DeclarationError("there is no clock wall"));
     expect(() => timer({ clock: "toString" as "host" })).toThrow(DeclarationError);
