@@ -11,6 +11,8 @@ import {
   sizeOf,
 } from "./regions.ts";
 
+import { isEventName } from "./trace.ts";
+
 type Fail = (reason: string) => never;
 
 const KINDS: readonly unknown[] = [undefined, "io", "ram", "rom", "container", "alias"];
@@ -51,6 +53,20 @@ function checkIo(cls: DeviceClass, region: IoRegionSpec, fail: Fail): void {
     if (name !== undefined && !has(cls, name)) {
       fail(`${part}: ${cls.name} has no method ${name}()`);
     }
+  }
+}
+
+function checkTrace({ trace = {} }: IoRegionSpec, fail: Fail): void {
+  if (trace === false) {
+    return;
+  }
+  for (const name of [trace.read, trace.write]) {
+    if (name !== undefined && !isEventName(name)) {
+      fail(`trace: '${name}' is no name for a trace event`);
+    }
+  }
+  if (trace.text !== undefined && typeof trace.text !== "function") {
+    fail("trace: text is a function");
   }
 }
 
@@ -168,6 +184,7 @@ export function checkRegions(cls: DeviceClass, fail: Fail): void {
       checkAlias(region, specs, failHere);
     } else if (isIo(region)) {
       checkIo(cls, region, failHere);
+      checkTrace(region, failHere);
     }
     checkSize(region, sizeOf(specs, key), failHere);
     checkInside(key, specs, failHere);

@@ -106,6 +106,7 @@ export interface Region {
   /**
    * Does the guest see it? This does not migrate: what follows from the state, set again in `postLoad`.
    *
+   * @throws TypeError if it is set before realize
    * @throws StaleError after unrealize
    */
   enabled: boolean;
@@ -117,6 +118,7 @@ export interface MovableRegion extends Region {
    * Where it is in the other, in bytes. This does not migrate: what follows from the state, set again in `postLoad`.
    *
    * @throws RangeError if it would leave the other region
+   * @throws TypeError if it is set before realize
    * @throws StaleError after unrealize
    */
   at: number;
@@ -193,7 +195,13 @@ class RegionHandle implements MovableRegion, RamRegion {
   }
 
   set enabled(on: boolean) {
-    qemu.script_region_enable(this.#instance.pointer, this.#index, on ? 1 : 0);
+    this.#changed(qemu.script_region_enable(this.#instance.pointer, this.#index, on ? 1 : 0));
+  }
+
+  #changed(result: number): void {
+    if (result < 0) {
+      throw new TypeError(`region ${this.#key} can be changed from realize() on`);
+    }
   }
 
   #outer(): string {
@@ -212,7 +220,7 @@ class RegionHandle implements MovableRegion, RamRegion {
   set at(offset: number) {
     const outer = this.#outer();
     wholeBytes(`region ${outer}`, offset, sizeOf(this.#specs, this.#key), sizeOf(this.#specs, outer));
-    qemu.script_region_move(this.#instance.pointer, this.#index, offset);
+    this.#changed(qemu.script_region_move(this.#instance.pointer, this.#index, offset));
   }
 
   get #size(): number {

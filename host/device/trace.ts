@@ -38,6 +38,9 @@ export interface TraceSpec {
   readonly text?: (access: TracedAccess) => string;
 }
 
+/** Letters, digits and underscores: no pattern, no blank. */
+export const isEventName = (name: string): boolean => /^\w+$/.test(name);
+
 const events = new Map<string, TraceEvent>();
 
 /**
@@ -50,7 +53,7 @@ export function traceEvent(name: string): TraceEvent {
   if (known) {
     return known;
   }
-  if (!/^[A-Za-z_]\w*$/.test(name)) {
+  if (!isEventName(name)) {
     throw new DeclarationError(`'${name}' is no name for a trace event`);
   }
   const state = new Uint16Array(borrow(qemu.script_trace_event(cstring(name)) as Pointer, 2));

@@ -133,12 +133,12 @@ export const SYMBOLS = {
   script_region_ram: { args: ["ptr", "u32"], returns: "ptr" },
   /** void script_region_wrote(void *instance, uint32_t index, double offset, double length) */
   script_region_wrote: { args: ["ptr", "u32", "f64", "f64"], returns: "void" },
-  /** void script_region_enable(void *instance, uint32_t index, uint32_t on) */
-  script_region_enable: { args: ["ptr", "u32", "u32"], returns: "void" },
+  /** int32_t script_region_enable(void *instance, uint32_t index, uint32_t on) */
+  script_region_enable: { args: ["ptr", "u32", "u32"], returns: "i32" },
   /** uint32_t script_region_enabled(void *instance, uint32_t index) */
   script_region_enabled: { args: ["ptr", "u32"], returns: "u32" },
-  /** void script_region_move(void *instance, uint32_t index, double at) */
-  script_region_move: { args: ["ptr", "u32", "f64"], returns: "void" },
+  /** int32_t script_region_move(void *instance, uint32_t index, double at) */
+  script_region_move: { args: ["ptr", "u32", "f64"], returns: "i32" },
   /** double script_region_at(void *instance, uint32_t index) */
   script_region_at: { args: ["ptr", "u32"], returns: "f64" },
   /** void script_irq_set(void *instance, uint32_t line, uint32_t level) */

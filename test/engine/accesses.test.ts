@@ -82,6 +82,27 @@ describe("an access that fails gives the guest an external abort:", () => {
   });
 });
 
+test("a handler of 8 bytes that throws leaves all of the region's error value", async () => {
+  const path = script(`
+    import { SysBusDevice } from "qemu-script";
+    export default class Throwing extends SysBusDevice.with({
+      type: "throwing-ts",
+      regions: { all: { size: 16, read: "look", handled: { max: 8 }, errorValue: ${2 ** 40 + 5} } },
+    }) {
+      look(offset) {
+        if (offset === 0) {
+          throw new Error("at once");
+        }
+        return Promise.reject(new Error("later"));
+      }
+    }`);
+  const poker = await Poker.start(path);
+  for (const offset of [0, 8]) {
+    expect(await poker.readDouble(offset)).toBe(2 ** 40 + 5);
+  }
+  expect(poker.stderr.lines.map((line) => line.match(/at once|later/)?.[0])).toEqual(["at once", "later"]);
+});
+
 describe("who accesses", () => {
   const path = () =>
     script(`

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { bareMetal, guest, VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
+import { Poker } from "../lib/poker.ts";
 import { device } from "../lib/program.ts";
 import { endAll, folder, HEADLESS, Qemu, script } from "../lib/qemu.ts";
 
@@ -205,6 +206,61 @@ test("RAM migrates, of two devices of one type too; where regions are, the scrip
   expect(await other.qtest.readl(first + 0x200)).toBe(0x77);
   expect(await other.qtest.readl(at("regs") + POKE)).toBe(0x77);
 });
+
+test("regions are there for a script from realize on", async () => {
+  const path = script(`
+    import { SysBusDevice } from "qemu-script";
+    export default class Early extends SysBusDevice.with({
+      type: "early-ts",
+      regions: {
+        all: { kind: "container", size: 0x1000 },
+        ram: { kind: "ram", size: 8, inside: { region: "all", at: 0 } },
+      },
+    }) {
+      init() {
+        const { ram } = this.regions;
+        const uses = [() => (ram.enabled = false), () => (ram.at = 8), () => ram.bytes, () => ram.write(0, Uint8Array.of(1))];
+        for (const use of uses) {
+          try {
+            use();
+            console.log("used");
+          } catch (error) {
+            console.log(error.message);
+          }
+        }
+      }
+      realize() {
+        this.regions.ram.at = 8;
+        this.regions.ram.write(0, Uint8Array.of(9));
+      }
+    }`);
+  const qemu = await Qemu.start({ args: [...MACHINE, "-device", `script,path=${path}`], qtest: true });
+  const early = "region ram: its memory is there from realize() on";
+  await said(qemu, [...new Array(2).fill("region ram can be changed from realize() on"), early, early]);
+  expect([await qemu.qtest.readb(VIRT.platformBus), await qemu.qtest.readb(VIRT.platformBus + 8)]).toEqual([
+    0, 9,
+  ]);
+});
+
+test.each(["tcg,thread=multi", "tcg,thread=single"])(
+  "a guest sees at once that regions move and go, %s",
+  async (accel) => {
+    const poker = await Poker.start(device("regions"), { accel });
+    /** The container, by what it is aligned to. */
+    const ALL = 0x4000;
+    expect(await poker.read(ALL + 0x24)).toBe(0xaa04);
+    for (let at = 0x100; at < 0x120; at += 4) {
+      await poker.write(MOVE, at);
+      expect(await poker.read(ALL + at + 4)).toBe(0xaa04);
+      expect(await poker.read(ALL + at - 4)).toBe(0);
+    }
+    await poker.write(ENABLE, 0);
+    await poker.write(ALL + 0x120, 0x1234);
+    expect(await poker.read(ALL + 0x120)).toBe(0x1234);
+    await poker.write(ENABLE, 1);
+    expect(await poker.read(ALL + 0x120)).toBe(0xaa04);
+  },
+);
 
 test("what a script writes to memory that the guest runs is what the guest runs then", async () => {
   const path = script(`

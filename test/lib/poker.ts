@@ -76,6 +76,12 @@ export class Poker {
     return (await this.answer()).value;
   }
 
+  /** Reads 64 bits of the device. */
+  async readDouble(offset: number): Promise<number> {
+    await this.send(`d ${address(offset)}`);
+    return (await this.answer()).value;
+  }
+
   async timedRead(offset: number): Promise<Answer> {
     await this.askRead(offset);
     return this.answer();

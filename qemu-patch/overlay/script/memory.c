@@ -196,14 +196,16 @@ void script_region_wrote(void *opaque, uint32_t index, double offset,
                         true, length);
 }
 
-void script_region_enable(void *opaque, uint32_t index, uint32_t on)
+int32_t script_region_enable(void *opaque, uint32_t index, uint32_t on)
 {
     ScriptInstance *instance = opaque;
     SCRIPT_API_GUARD();
 
-    if (instance->live) {
-        memory_region_set_enabled(&instance->regions[index].mr, on);
+    if (!instance->live) {
+        return -1;
     }
+    memory_region_set_enabled(&instance->regions[index].mr, on);
+    return 0;
 }
 
 uint32_t script_region_enabled(void *opaque, uint32_t index)
@@ -214,14 +216,16 @@ uint32_t script_region_enabled(void *opaque, uint32_t index)
     return instance->live && instance->regions[index].mr.enabled;
 }
 
-void script_region_move(void *opaque, uint32_t index, double at)
+int32_t script_region_move(void *opaque, uint32_t index, double at)
 {
     ScriptInstance *instance = opaque;
     SCRIPT_API_GUARD();
 
-    if (instance->live) {
-        memory_region_set_address(&instance->regions[index].mr, at);
+    if (!instance->live) {
+        return -1;
     }
+    memory_region_set_address(&instance->regions[index].mr, at);
+    return 0;
 }
 
 double script_region_at(void *opaque, uint32_t index)

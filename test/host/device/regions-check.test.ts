@@ -193,6 +193,18 @@ describe("trace events", () => {
     );
   });
 
+  test("of a region have names too, and a text that is made", () => {
+    accepts({ a: { ...regs, trace: { read: "16550_read", write: "w", text: () => "" } } });
+    accepts({ a: { ...regs, trace: false } });
+    for (const part of ["read", "write"]) {
+      refuses(
+        { a: { ...regs, trace: { [part]: "a*" } } },
+        "region a: trace: 'a*' is no name for a trace event",
+      );
+    }
+    refuses({ a: { ...regs, trace: { text: "x" } } }, "region a: trace: text is a function");
+  });
+
   test("have a name each", () => {
     expect(traced(["a", "b", "a"])).toThrow(
       new DeclarationError("bad: traces: two events have the same name"),

@@ -211,13 +211,16 @@ void *script_weak_new(void *object);
 void *script_weak_get(void *weak);
 void script_weak_free(void *weak);
 
-/* Memory regions, by their place in the declaration */
+/*
+ * Memory regions, by their place in the declaration.  Those that change one
+ * return -1 unless the device is realized.
+ */
 void *script_region_ram(void *instance, uint32_t index);
 void script_region_wrote(void *instance, uint32_t index, double offset,
                          double length);
-void script_region_enable(void *instance, uint32_t index, uint32_t on);
+int32_t script_region_enable(void *instance, uint32_t index, uint32_t on);
 uint32_t script_region_enabled(void *instance, uint32_t index);
-void script_region_move(void *instance, uint32_t index, double at);
+int32_t script_region_move(void *instance, uint32_t index, double at);
 double script_region_at(void *instance, uint32_t index);
 
 /* Interrupt lines */
