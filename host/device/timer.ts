@@ -160,6 +160,7 @@ export interface TimerOptions {
 
 /** A field of the state that is a timer, or several. */
 export interface TimerField<T = Timer | readonly Timer[]> extends Field<T> {
+  /** What was said about it. */
   readonly timer: TimerOptions;
   /** Of an array; `undefined` for a timer by itself. */
   readonly timers: number | undefined;
