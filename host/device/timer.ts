@@ -45,6 +45,13 @@ export const clock: { readonly [N in ClockName]: ClockReading } = Object.freeze(
   virtual_rt: reading(NUMBERS.virtual_rt),
 });
 
+/** @throws TypeError for C's -1 */
+function set(result: number): void {
+  if (result !== 0) {
+    throw new TypeError("a timer cannot be set before realize()");
+  }
+}
+
 function checked(ns: number): number {
   if (Number.isNaN(ns)) {
     throw new RangeError("NaN is no time");
@@ -69,30 +76,26 @@ export class Timer {
   /**
    * Expires once, when the clock says `ns`; a bigint if that is beyond 2^53.
    *
-   * @throws RangeError for NaN
+   * @throws RangeError for NaN; TypeError before realize()
    */
   at(ns: number | bigint): void {
     if (typeof ns === "number") {
-      qemu.script_timer_at(this.#instance.pointer, this.#index, checked(ns));
+      set(qemu.script_timer_at(this.#instance.pointer, this.#index, checked(ns)));
     } else {
       const whole = ns < 0n ? 0n : ns;
       const high = Number(whole >> 32n);
-      qemu.script_timer_at_exact(
-        this.#instance.pointer,
-        this.#index,
-        Number(whole & 0xffffffffn),
-        Math.min(high, 0xffffffff),
-      );
+      const low = Number(whole & 0xffffffffn);
+      set(qemu.script_timer_at_exact(this.#instance.pointer, this.#index, low, Math.min(high, 0xffffffff)));
     }
   }
 
   /**
    * Expires once, `ns` from now.
    *
-   * @throws RangeError for NaN
+   * @throws RangeError for NaN; TypeError before realize()
    */
   after(ns: number): void {
-    qemu.script_timer_after(this.#instance.pointer, this.#index, checked(ns));
+    set(qemu.script_timer_after(this.#instance.pointer, this.#index, checked(ns)));
   }
 
   /** Does not expire any more, not even if it just has and the device has not heard of it. */
@@ -128,14 +131,14 @@ export class PeriodicTimer extends Timer {
   /** @internal Made by the host. */
   constructor(instance: Handle, index: number) {
     super(instance, index);
-    this.#start = (ns) => qemu.script_timer_every(instance.pointer, index, ns);
+    this.#start = (ns) => set(qemu.script_timer_every(instance.pointer, index, ns));
   }
 
   /**
    * Expires every `ns`, each time counted from the last, so that it does not drift. Turns that the machine was too late
    * for are left out. In real time, that is without icount, 10 us is the least.
    *
-   * @throws RangeError unless it is 1 or more
+   * @throws RangeError unless it is 1 or more; TypeError before realize()
    */
   every(ns: number): void {
     if (!(ns >= 1)) {

@@ -181,14 +181,14 @@ export const SYMBOLS = {
   script_clock_path: { args: ["ptr", "u32"], returns: "ptr" },
   /** const char *script_clock_connect(void *instance, uint32_t index, const char *path) */
   script_clock_connect: { args: ["ptr", "u32", "cstring"], returns: "ptr" },
-  /** void script_timer_at(void *instance, uint32_t index, double ns) */
-  script_timer_at: { args: ["ptr", "u32", "f64"], returns: "void" },
-  /** void script_timer_at_exact(void *instance, uint32_t index, uint32_t low, uint32_t high) */
-  script_timer_at_exact: { args: ["ptr", "u32", "u32", "u32"], returns: "void" },
-  /** void script_timer_after(void *instance, uint32_t index, double ns) */
-  script_timer_after: { args: ["ptr", "u32", "f64"], returns: "void" },
-  /** void script_timer_every(void *instance, uint32_t index, double ns) */
-  script_timer_every: { args: ["ptr", "u32", "f64"], returns: "void" },
+  /** int32_t script_timer_at(void *instance, uint32_t index, double ns) */
+  script_timer_at: { args: ["ptr", "u32", "f64"], returns: "i32" },
+  /** int32_t script_timer_at_exact(void *instance, uint32_t index, uint32_t low, uint32_t high) */
+  script_timer_at_exact: { args: ["ptr", "u32", "u32", "u32"], returns: "i32" },
+  /** int32_t script_timer_after(void *instance, uint32_t index, double ns) */
+  script_timer_after: { args: ["ptr", "u32", "f64"], returns: "i32" },
+  /** int32_t script_timer_every(void *instance, uint32_t index, double ns) */
+  script_timer_every: { args: ["ptr", "u32", "f64"], returns: "i32" },
   /** void script_timer_stop(void *instance, uint32_t index) */
   script_timer_stop: { args: ["ptr", "u32"], returns: "void" },
   /** uint32_t script_timer_take(void *instance, uint32_t index) */

@@ -242,7 +242,8 @@ describe("a method of a timer", () => {
   // hazards.md, 5: it asks, and does not wait for the machine to stop.
   test("may end the machine", async () => {
     const poker = await Poker.start(ALARM, { properties: ",mode=exit" });
-    await poker.write(AFTER, MS);
+    // The guest may not come to answer.
+    await poker.askWrite(AFTER, MS);
     expect(await poker.qemu.waitForExit(SOON_MS)).toEqual({ status: 7, signal: null });
   });
 });
@@ -426,6 +427,28 @@ describe("migration", () => {
     expect(await transfer(timer, number, undefined)).toBe(NEVER);
     expect(await transfer(number, timer, 54_321)).toBe(54_321);
   });
+});
+
+test("a timer cannot be set before the device is realized: nobody would hear of it", async () => {
+  const path = script(`
+    import { SysBusDevice, timer } from "qemu-script";
+    export default class Early extends SysBusDevice.with({
+      type: "early-ts",
+      state: { t: timer({ periodic: true }) },
+    }) {
+      init() {
+        for (const use of [() => this.t.at(1), () => this.t.at(1n), () => this.t.after(1), () => this.t.every(1)]) {
+          try { use(); console.log("no error"); } catch (error) { console.log(String(error)); }
+        }
+        console.log(\`pending: \${this.t.pending}\`);
+      }
+      timerExpired() {}
+    }`);
+  const qemu = await Qemu.start({ args: [...MACHINE, "-device", `script,path=${path}`] });
+  await qemu.stderr.waitFor("pending: false\n", SOON_MS);
+  expect(qemu.stderr.lines.slice(0, 4)).toEqual(
+    new Array(4).fill("TypeError: a timer cannot be set before realize()"),
+  );
 });
 
 describe("a device that goes", () => {

@@ -184,13 +184,14 @@ void script_timers_load(ScriptInstance *instance)
 
 /* --- what the script calls ----------------------------------------------- */
 
-static void arm(ScriptInstance *instance, uint32_t index, int64_t deadline,
-                int64_t period)
+/* Returns: 0, or -1 if the device is not realized, so that nobody would hear */
+static int32_t arm(ScriptInstance *instance, uint32_t index, int64_t deadline,
+                   int64_t period)
 {
     ScriptTimerPort *timer = &instance->timers[index];
 
     if (!instance->live) {
-        return;
+        return -1;
     }
     if (timer->serving) {
         /* QEMU goes on as long as timers have expired: this one must not */
@@ -200,6 +201,7 @@ static void arm(ScriptInstance *instance, uint32_t index, int64_t deadline,
     timer->period = period;
     timer->deadline = deadline;
     timer_mod_ns(&timer->timer, deadline);
+    return 0;
 }
 
 static int64_t from_now(ScriptInstance *instance, uint32_t index, int64_t ns)
@@ -209,34 +211,34 @@ static int64_t from_now(ScriptInstance *instance, uint32_t index, int64_t ns)
     return ns > INT64_MAX - now ? INT64_MAX : now + ns;
 }
 
-void script_timer_at(void *opaque, uint32_t index, double ns)
+int32_t script_timer_at(void *opaque, uint32_t index, double ns)
 {
     SCRIPT_API_GUARD();
 
-    arm(opaque, index, to_ns(ns), 0);
+    return arm(opaque, index, to_ns(ns), 0);
 }
 
-void script_timer_at_exact(void *opaque, uint32_t index, uint32_t low,
-                           uint32_t high)
+int32_t script_timer_at_exact(void *opaque, uint32_t index, uint32_t low,
+                              uint32_t high)
 {
     SCRIPT_API_GUARD();
 
-    arm(opaque, index, MIN((uint64_t)high << 32 | low, INT64_MAX), 0);
+    return arm(opaque, index, MIN((uint64_t)high << 32 | low, INT64_MAX), 0);
 }
 
-void script_timer_after(void *opaque, uint32_t index, double ns)
+int32_t script_timer_after(void *opaque, uint32_t index, double ns)
 {
     SCRIPT_API_GUARD();
 
-    arm(opaque, index, from_now(opaque, index, to_ns(ns)), 0);
+    return arm(opaque, index, from_now(opaque, index, to_ns(ns)), 0);
 }
 
-void script_timer_every(void *opaque, uint32_t index, double ns)
+int32_t script_timer_every(void *opaque, uint32_t index, double ns)
 {
     int64_t period = MAX(to_ns(ns), 1);
     SCRIPT_API_GUARD();
 
-    arm(opaque, index, from_now(opaque, index, period), period);
+    return arm(opaque, index, from_now(opaque, index, period), period);
 }
 
 void script_timer_stop(void *opaque, uint32_t index)

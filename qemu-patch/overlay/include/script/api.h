@@ -255,12 +255,12 @@ const char *script_clock_path(void *instance, uint32_t index);
 const char *script_clock_connect(void *instance, uint32_t index,
                                  const char *path);
 
-/* Timers; a time is in ns of the timer's clock */
-void script_timer_at(void *instance, uint32_t index, double ns);
-void script_timer_at_exact(void *instance, uint32_t index, uint32_t low,
-                           uint32_t high);
-void script_timer_after(void *instance, uint32_t index, double ns);
-void script_timer_every(void *instance, uint32_t index, double ns);
+/* Timers; a time is in ns of the timer's clock; -1 before realize */
+int32_t script_timer_at(void *instance, uint32_t index, double ns);
+int32_t script_timer_at_exact(void *instance, uint32_t index, uint32_t low,
+                              uint32_t high);
+int32_t script_timer_after(void *instance, uint32_t index, double ns);
+int32_t script_timer_every(void *instance, uint32_t index, double ns);
 void script_timer_stop(void *instance, uint32_t index);
 uint32_t script_timer_take(void *instance, uint32_t index);
 double script_timer_expires(void *instance, uint32_t index);
