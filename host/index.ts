@@ -92,6 +92,7 @@ export {
 export type { TracedAccess, TraceEvent, TraceSpec } from "./device/trace.ts";
 export type * from "./device/traits.ts";
 export type { Accessors, AccessorType } from "./qom/accessors.ts";
+export type { RefClass, ScriptedClass, Settable } from "./qom/classes.ts";
 export {
   BusRef,
   ClockRef,
@@ -101,12 +102,6 @@ export {
   SysBusDeviceRef,
 } from "./qom/devices.ts";
 export { QemuError } from "./qom/error.ts";
-export {
-  ObjectRef,
-  type PropertyInfo,
-  type RefClass,
-  type ScriptedClass,
-  type Settable,
-} from "./qom/object.ts";
+export { ObjectRef, type PropertyInfo } from "./qom/object.ts";
 export type { Value } from "./qom/value.ts";
 export type { WeakObject } from "./qom/weak.ts";

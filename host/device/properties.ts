@@ -1,6 +1,7 @@
 /** Properties that are no plain number. */
 
-import type { ObjectRef, RefClass, ScriptedClass } from "../qom/object.ts";
+import type { RefClass, ScriptedClass } from "../qom/classes.ts";
+import type { ObjectRef } from "../qom/object.ts";
 import { DeclarationError } from "./errors.ts";
 import {
   type bool,

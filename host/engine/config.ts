@@ -4,7 +4,8 @@ import type { Pointer } from "bun:ffi";
 import { propertyName } from "../device/check.ts";
 import type { Property } from "../device/fields.ts";
 import { cstring, qemu, text } from "../native/library.ts";
-import { ObjectRef, own } from "../qom/object.ts";
+import { own } from "../qom/classes.ts";
+import { ObjectRef } from "../qom/object.ts";
 
 const WIDE: readonly unknown[] = ["uint64", "int64", "size"];
 

@@ -17,7 +17,7 @@ import { dropStructs, staleViews, VIEWS, viewsOf } from "../device/state.ts";
 import { makeTimers, TIMERS } from "../device/timer.ts";
 import { borrow, qemu, text } from "../native/library.ts";
 import { forgetAccessors } from "../qom/accessors.ts";
-import { wrap } from "../qom/object.ts";
+import { wrap } from "../qom/classes.ts";
 import { SelfReference } from "../qom/reference.ts";
 import { updateRoom } from "./access.ts";
 import { type ChardevPort, receiversOf } from "./chardevs.ts";

@@ -2,8 +2,9 @@
 
 import { GpioInput } from "../device/gpio.ts";
 import { qemu } from "../native/library.ts";
+import { define } from "./classes.ts";
 import { check } from "./error.ts";
-import { define, ObjectRef, pointerOf } from "./object.ts";
+import { ObjectRef, pointerOf } from "./object.ts";
 
 /** Tells classes apart for the type checker, which would take those of the same shape for one. */
 declare const KIND: unique symbol;

@@ -3,7 +3,8 @@
 import type { Chardev } from "../device/chardev.ts";
 import { propertyName } from "../device/check.ts";
 import type { Property, ValueOf } from "../device/fields.ts";
-import { makeObject, ObjectRef, type RefClass, type Settable } from "./object.ts";
+import { makeObject, type RefClass, type Settable } from "./classes.ts";
+import { ObjectRef } from "./object.ts";
 
 interface Declaration {
   readonly type: string;
@@ -20,7 +21,7 @@ export function makeScripted(spec: Declaration, settings: Readonly<Record<string
   const declared = spec.properties ?? {};
   const named = Object.entries(settings)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => [declared[key] ? propertyName(key, declared[key]) : key, value] as const);
-  const cls: RefClass = ObjectRef;
-  return makeObject(cls, spec.type, Object.fromEntries(named));
+    // A link that leads nowhere is empty text to QEMU.
+    .map(([key, value]) => [declared[key] ? propertyName(key, declared[key]) : key, value ?? ""] as const);
+  return makeObject(ObjectRef as RefClass, spec.type, Object.fromEntries(named));
 }

@@ -39,4 +39,7 @@ void script_ascend(void);
  */
 char *script_json(const QObject *obj, Error **errp);
 
+/* link.c: can a property of this name be added to @obj? */
+bool script_check_name(Object *obj, const char *name, Error **errp);
+
 #endif

@@ -1,9 +1,10 @@
 import { type Pointer, ptr } from "bun:ffi";
 import { beforeEach, describe, expect, test } from "bun:test";
 import { StaleError } from "../../../host/device/errors.ts";
+import { own } from "../../../host/qom/classes.ts";
 import { BusRef, DeviceRef, PCIDeviceRef, SysBusDeviceRef } from "../../../host/qom/devices.ts";
 import { check, QemuError } from "../../../host/qom/error.ts";
-import { ObjectRef, own } from "../../../host/qom/object.ts";
+import { ObjectRef } from "../../../host/qom/object.ts";
 import { type Call, fakeLibrary } from "../fake-library.ts";
 
 /** C strings by content; their pointers stay valid. */
