@@ -25,15 +25,7 @@ import {
 } from "qemu-script";
 
 /** Flag register, 3.3.3. */
-const FR = {
-  CTS: 1 << 0,
-  DSR: 1 << 1,
-  DCD: 1 << 2,
-  RXFE: 1 << 4,
-  RXFF: 1 << 6,
-  TXFE: 1 << 7,
-  RI: 1 << 8,
-} as const;
+const FR = { CTS: 0x01, DSR: 0x02, DCD: 0x04, RXFE: 0x10, RXFF: 0x40, TXFE: 0x80, RI: 0x100 } as const;
 
 /** Line control register, 3.3.7. */
 const LCR_H = { BRK: 1 << 0, FEN: 1 << 4 } as const;
@@ -54,15 +46,7 @@ const CR = {
 const DMACR = { RXDMAE: 1 << 0, TXDMAE: 1 << 1 } as const;
 
 /** Interrupts, as in IMSC, RIS, MIS and ICR, 3.3.10. */
-const INT = {
-  RI: 1 << 0,
-  CTS: 1 << 1,
-  DCD: 1 << 2,
-  DSR: 1 << 3,
-  RX: 1 << 4,
-  TX: 1 << 5,
-  RT: 1 << 6,
-} as const;
+const INT = { RI: 0x01, CTS: 0x02, DCD: 0x04, DSR: 0x08, RX: 0x10, TX: 0x20, RT: 0x40 } as const;
 const INT_MODEM = INT.RI | INT.CTS | INT.DCD | INT.DSR;
 const INT_ERROR = 0xf << 7;
 

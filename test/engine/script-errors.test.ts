@@ -179,9 +179,9 @@ test("what a script handles itself is reported to nobody", async () => {
   expect(poker.stderr.all).toBe("");
 });
 
-test("a value that is none of a register's becomes one", async () => {
+test("a value that is none of a register's becomes one, and a bigint is one", async () => {
   const poker = await Poker.start(FAULTY);
-  const expected = [0, 0, 0, 0xffff_ffff, 1, 0, 5, 0, 0, 0];
+  const expected = [0, 0, 0, 0xffff_ffff, 1, 0, 5, 7, 0, 0];
   for (const value of expected) {
     expect(await poker.read(0x30)).toBe(value);
   }

@@ -90,7 +90,7 @@ describe("a scripted type as parent of another", () => {
   });
 
   test("may be abstract", async () => {
-    const { status, stderr } = await Qemu.run([...NO_MACHINE, "-script", FAMILY, "-device", "ancestor-ts"]);
+    const { status, stderr } = await Qemu.run([...MACHINE, "-script", FAMILY, "-device", "ancestor-ts"]);
     expect(status).toBe(1);
     expect(stderr).toBe(
       `${NAME}: -device ancestor-ts: Parameter 'driver' expects a non-abstract device type\n`,
@@ -265,7 +265,7 @@ export default class Over extends SysBusDevice.with({ type: "over-ts", parent: "
     const path = over(`
   realize() { console.log("before"); super.realize(); console.log("after"); }`);
     const qemu = await start(["-device", `script,path=${path}`]);
-    expect(qemu.stderr.lines).toEqual(["before", "after"]);
+    await qemu.stderr.waitFor("before\nafter\n", SOON_MS);
     expect(await qemu.qtest.readl(BASE + 0x18)).toBe(0x90);
   });
 
@@ -295,7 +295,7 @@ export default class Bare extends Device.with({ type: "bare-ts", properties: { n
   realize() { console.log("bare " + this.config.n); }
 }`);
     const qemu = await Qemu.start({ args: [...NO_MACHINE, "-device", `script,path=${path},n=6,id=b`] });
-    expect(qemu.stderr.lines).toEqual(["bare 6"]);
+    await qemu.stderr.waitFor("bare 6\n", SOON_MS);
     await expect(qemu.qmp.execute("device_del", { id: "b" })).rejects.toThrow(/hotplug/);
   });
 
