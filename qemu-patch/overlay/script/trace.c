@@ -41,7 +41,10 @@ void *script_trace_event(const char *name)
     return event->dstate;
 }
 
-/* As scripts/tracetool/backend/log.py would have it printed */
+/*
+ * As scripts/tracetool/backend/log.py would have it printed.  Needs no BQL: the
+ * log has a lock of its own.
+ */
 void script_trace(const char *name, const char *text)
 {
     struct timeval now;
