@@ -3,8 +3,10 @@
 import type { Pointer } from "bun:ffi";
 import { propertyName } from "../device/check.ts";
 import type { Property } from "../device/fields.ts";
-import { cstring, qemu, text } from "../native/library.ts";
+import { cstring, takeText } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 import { own } from "../qom/classes.ts";
+import { check } from "../qom/error.ts";
 import { ObjectRef } from "../qom/object.ts";
 
 const WIDE: readonly unknown[] = ["uint64", "int64", "size"];
@@ -18,8 +20,9 @@ function parse(json: string, wide: boolean): unknown {
 
 /** The value of a property that is neither a chardev nor a link. */
 function plainValue(instance: Pointer, name: string, property: Property): unknown {
-  const json = text(qemu.script_instance_property(instance, name));
-  const value = parse(json, WIDE.includes(property.element ?? property.kind));
+  const json = takeText(qemu.script_object_get(qemu.script_instance_object(instance), name));
+  check();
+  const value = parse(json!, WIDE.includes(property.element ?? property.kind));
   return Array.isArray(value) ? Object.freeze(value) : value;
 }
 

@@ -57,8 +57,6 @@ export const SYMBOLS = {
   script_instance_chardev: { args: ["ptr", "u32"], returns: "ptr" },
   /** int32_t script_chardev_room(void *chardev) */
   script_chardev_room: { args: ["ptr"], returns: "i32" },
-  /** const char *script_instance_property(void *instance, const char *name) */
-  script_instance_property: { args: ["ptr", "cstring"], returns: "ptr" },
   /** const char *script_instance_type(void *instance) */
   script_instance_type: { args: ["ptr"], returns: "ptr" },
   /** const char *script_instance_path(void *instance) */

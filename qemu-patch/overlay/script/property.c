@@ -10,9 +10,7 @@
 #include "hw/qdev-properties.h"
 #include "hw/core/qdev-prop-internal.h"
 #include "hw/qdev-properties-system.h"
-#include "qobject/qjson.h"
 #include "qobject/qobject.h"
-#include "qom/qom-qobject.h"
 #include "device.h"
 
 typedef struct PropertyKind {
@@ -251,26 +249,4 @@ void script_free_properties(Object *obj, ScriptTypeData *type)
             g_free(*(void **)((void *)obj + prop->arrayoffset));
         }
     }
-}
-
-/* --- what the script calls ----------------------------------------------- */
-
-/*
- * As JSON: properties are read once, at realize.  The string lives until the
- * next call.
- */
-const char *script_instance_property(void *opaque, const char *name)
-{
-    static GString *text;
-    ScriptInstance *instance = opaque;
-    QObject *value;
-    SCRIPT_API_GUARD();
-
-    if (text) {
-        g_string_free(text, true);
-    }
-    value = object_property_get_qobject(instance->obj, name, &error_abort);
-    text = qobject_to_json(value);
-    qobject_unref(value);
-    return text->str;
 }

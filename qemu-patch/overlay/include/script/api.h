@@ -165,7 +165,6 @@ void *script_instance_blob(void *instance);
 uint32_t script_instance_region(void *instance, uint32_t index);
 void *script_instance_chardev(void *instance, uint32_t index);
 int32_t script_chardev_room(void *chardev);
-const char *script_instance_property(void *instance, const char *name);
 const char *script_instance_type(void *instance);
 const char *script_instance_path(void *instance);
 int32_t script_instance_super(void *instance, uint32_t kind);
