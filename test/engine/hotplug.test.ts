@@ -54,7 +54,7 @@ async function machine(qemu: Qemu): Promise<Machine> {
       await qemu.qmp.execute("device_del", { id: "card" });
       await port.powerOff();
       // A device is gone when no vCPU can still see it. One that spins would look up much later: this makes it.
-      await expect(qemu.qmp.execute("device_add", { driver: "nothing" })).rejects.toThrow("nothing");
+      await qemu.qmp.execute("device_add", { driver: "nothing" }).catch(() => {});
       for (;;) {
         const { data } = await qemu.qmp.waitForEvent("DEVICE_DELETED");
         if (data?.["device"] === "card") {
@@ -110,7 +110,8 @@ describe("a PCI device", () => {
     const { qemu, plug } = await start();
     for (let i = 0; i < 10; i++) {
       const device = { driver: "plug-ts", id: "card", bus: "rp", label: "refuse" };
-      await expect(qemu.qmp.execute("device_add", device)).rejects.toThrow("not this time");
+      const refusal = await qemu.qmp.execute("device_add", device).catch(String);
+      expect(refusal).toContain("not this time");
     }
     const regs = await plug("fine");
     expect(await qemu.qtest.readl(regs + ALIVE)).toBe(1);

@@ -304,6 +304,18 @@ describe("memory", () => {
   });
 });
 
+test("configuration space of the device itself is out of its reach", async () => {
+  const { qemu, get, set } = await start();
+  const ecam = 0x3f00_0000 + SLOT * 2 ** 15;
+  await set(ADDRESS_LOW, ecam + 0xe4);
+  // QEMU's answer; a read that the script serves would be counted.
+  expect(await get(DATA)).toBe(0);
+  await set(DATA, 1);
+  expect(await get(LAST_CONFIG)).toBe(0);
+  await qemu.stderr.waitFor("card-ts accesses itself", SOON_MS);
+  expect(await new PciFunction(qemu, SLOT).read32(0xe4)).toBe(1);
+});
+
 describe("a table of MSI-X in the device's own region", () => {
   const shared = (msix: string) =>
     script(`

@@ -227,6 +227,7 @@ static void put_to_rest(ScriptInstance *instance)
     for (i = 0; i < instance->n_chardevs; i++) {
         script_chardev_detach(&instance->chardevs[i]);
     }
+    instance->leaving = true;
     call(instance, SCRIPT_UNREALIZE, 0, NULL);
     instance->live = false;
     script_timers_stop(instance);
@@ -249,6 +250,7 @@ static void bring_to_life(ScriptInstance *instance, Error **errp)
     }
     /* Its realize() may raise a line or write to its chardevs */
     instance->live = true;
+    instance->leaving = false;
     if (!call(instance, SCRIPT_REALIZE, 0, errp)) {
         instance->live = false;
         script_timers_stop(instance);

@@ -122,6 +122,7 @@ struct ScriptInstance {
     ScriptTail *tail;
     uint32_t id;
     bool live;                   /* between realize and unrealize */
+    bool leaving;                /* since unrealize began */
     bool known;                  /* the script has an object for it */
     void *state;
     void *saved;                 /* copy of @state, and behind it a ScriptBlob:

@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
+#include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_device.h"
 #include "qemu/bswap.h"
 #include "device.h"
@@ -116,11 +117,35 @@ static bool init_capabilities(PCIDevice *dev, ScriptInstance *instance,
     return !decl->msix || init_msix(dev, instance, errp);
 }
 
+static int disable_guard(Object *child, void *opaque)
+{
+    if (object_dynamic_cast(child, TYPE_MEMORY_REGION)) {
+        MEMORY_REGION(child)->disable_reentrancy_guard = true;
+    }
+    return 0;
+}
+
+/*
+ * An access to configuration space may wait for a script: for its answer, or
+ * until it has heard that the access unplugs it.  QEMU's guard, one flag for
+ * all threads, would let accesses of other vCPUs fail that the host bridge
+ * gets meanwhile.  The engine has a guard for each chain of calls.
+ */
+static void disable_guard_of_bridge(PCIDevice *dev)
+{
+    DeviceState *bridge = BUS(pci_device_root_bus(dev))->parent;
+
+    if (bridge) {
+        object_child_foreach(OBJECT(bridge), disable_guard, NULL);
+    }
+}
+
 static void pci_realize(PCIDevice *dev, Error **errp)
 {
     ScriptInstance *instance = instance_of(dev);
     ERRP_GUARD();
 
+    disable_guard_of_bridge(dev);
     if (!script_regions_realize(instance, errp)) {
         return;
     }

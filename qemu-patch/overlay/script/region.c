@@ -91,17 +91,38 @@ static inline MemTxResult script_access(ScriptRegionPort *port, uint32_t kind,
     return frame->result;
 }
 
+/*
+ * A vCPU may still get to a region that was unmapped just now.  On PCI, where
+ * devices are unplugged, an access that nobody answers is no bus error.
+ */
+static bool unplugged(ScriptRegionPort *port)
+{
+    return port->instance->leaving &&
+        object_dynamic_cast(port->instance->obj, TYPE_PCI_DEVICE);
+}
+
 static MemTxResult region_read(void *opaque, hwaddr addr, uint64_t *data,
                                unsigned size, MemTxAttrs attrs)
 {
+    MemTxResult result;
+
     *data = 0;
-    return script_access(opaque, SCRIPT_READ, addr, data, size, attrs);
+    result = script_access(opaque, SCRIPT_READ, addr, data, size, attrs);
+    if (unlikely(result != MEMTX_OK) && unplugged(opaque)) {
+        *data = UINT64_MAX;
+        return MEMTX_OK;
+    }
+    return result;
 }
 
 static MemTxResult region_write(void *opaque, hwaddr addr, uint64_t data,
                                 unsigned size, MemTxAttrs attrs)
 {
-    return script_access(opaque, SCRIPT_WRITE, addr, &data, size, attrs);
+    MemTxResult result = script_access(opaque, SCRIPT_WRITE, addr, &data, size,
+                                       attrs);
+
+    return unlikely(result != MEMTX_OK) && unplugged(opaque) ? MEMTX_OK
+                                                             : result;
 }
 
 void script_region_ops_init(MemoryRegionOps *ops, const ScriptRegion *decl)
