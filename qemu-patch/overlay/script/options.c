@@ -109,11 +109,11 @@ const char *script_resolve_driver(const char *driver, const char *path,
 /* QEMU would say so, too, but not what it means */
 static bool machine_takes(const char *type, Error **errp)
 {
+    ObjectClass *klass = object_class_by_name(type);
     MachineClass *mc;
 
-    if (!script_type_of(type) ||
-        !object_class_dynamic_cast(object_class_by_name(type),
-                                   TYPE_SYS_BUS_DEVICE)) {
+    if (!script_type_of(type) || object_class_is_abstract(klass) ||
+        !object_class_dynamic_cast(klass, TYPE_SYS_BUS_DEVICE)) {
         return true;
     }
     mc = MACHINE_GET_CLASS(current_machine);
