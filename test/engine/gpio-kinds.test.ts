@@ -21,6 +21,7 @@ test("a device on no bus has lines, on no machine", async () => {
   await qtest.waitForIrq(1, true);
   await qtest.setIrqIn(path("bare"), "in", 1, 0);
   await qtest.waitForIrq(1, false);
+  await stderr.waitFor("bare: in 1 false\n", SOON_MS);
   expect(stderr.lines).toEqual(["bare: in 1 true", "bare: in 1 false"]);
 });
 
@@ -46,6 +47,7 @@ test("lines come after those of QEMU's type that the script inherits from", asyn
   await qtest.setIrqIn(path("m"), undefined, 8, 1);
   // By way of its own interrupt line, which is the second one.
   await qtest.waitForIrq(9, true);
+  await stderr.waitFor("more: more 0 true\nmore: more 1 true\n", SOON_MS);
   expect(stderr.lines).toEqual([
     "more: more 1 true",
     "more: more 1 false",

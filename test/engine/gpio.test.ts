@@ -34,9 +34,10 @@ const wires = (...labels: string[]) =>
   labels.flatMap((label) => ["-device", `script,path=${WIRES},label=${label},id=${label}`]);
 const start = (...labels: string[]) => Qemu.start({ args: [...MACHINE, ...wires(...labels)], qtest: true });
 
-/** What the devices told, once all that was asked for is done. */
+/** What the devices told in all, once all that was asked for is done; QEMU ends. */
 async function told(qemu: Qemu): Promise<string[]> {
   await qemu.qtest.readl(at(0, PINS));
+  expect(await qemu.quit()).toEqual({ status: 0, signal: null });
   return qemu.stderr.lines;
 }
 
@@ -144,7 +145,6 @@ describe("a line between two devices", () => {
     await qemu.qtest.setIrqIn(path("a"), "pins", 7, 1);
     const first = (await qemu.qtest.readl(at(0, PINS))) === 0x80 ? 0 : 1;
     await qemu.qtest.setIrqIn(path("a"), "pins", 7, 0);
-    await told(qemu);
     return [first, 1 - first];
   }
   const since = (lines: string[]) => lines.slice(2);

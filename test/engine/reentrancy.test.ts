@@ -76,7 +76,7 @@ describe("a chardev that answers", () => {
     const args = [...tablet, ...MACHINE, "-device", `script,path=${ECHOES},first=tablet`];
     const { qtest, stderr } = await Qemu.start({ args, qtest: true });
     await qtest.writel(VIRT.platformBus + ASK, 0);
-    await stderr.waitFor("first ends\n", SOON_MS);
+    await stderr.waitFor(/first ends\n.*\nfirst ends\n/, SOON_MS);
     expect(stderr.lines.slice(0, 3)).toEqual(["asks", "asked", 'first begins "~#CT-0045R,V1.3-"']);
     expectNoNesting(stderr.lines);
   });
@@ -85,7 +85,7 @@ describe("a chardev that answers", () => {
     const args = ["-chardev", "wctablet,id=tablet"];
     const poker = await Poker.start(ECHOES, { properties: ",first=tablet", args });
     await poker.write(ASK, 0);
-    await poker.stderr.waitFor("first ends\n", SOON_MS);
+    await poker.stderr.waitFor(/first ends\n.*\nfirst ends\n/, SOON_MS);
     expect(poker.stderr.lines.slice(0, 2)).toEqual(["asks", "asked"]);
     expectNoNesting(poker.stderr.lines);
   });
@@ -126,6 +126,7 @@ describe("lines between scripted devices", () => {
     expect(await qemu.qtest.readl(pages[2]! + PINS)).toBe(0);
     await qemu.qtest.writel(pages[0]! + LED, 0x000);
     expect(await qemu.qtest.readl(pages[2]! + PINS)).toBe(1);
+    await qemu.stderr.waitFor("c: pins 0 true\n", SOON_MS);
     expect(qemu.stderr.lines).toEqual(["c: pins 0 false", "c: pins 0 true"]);
   });
 
@@ -138,6 +139,7 @@ describe("lines between scripted devices", () => {
     await qemu.qtest.writel(pages[0]! + LED, 0x000);
     expect(await qemu.qtest.readl(pages[0]! + CHANGES)).toBe(128);
     expect(await qemu.qtest.readl(pages[0]! + PINS)).toBe(0);
+    await qemu.quit();
     expect(qemu.stderr.all).toBe("");
   });
 
@@ -149,6 +151,7 @@ describe("lines between scripted devices", () => {
       expect(await qemu.qtest.readl(pages[0]! + CHANGES)).toBe(64 * i);
     }
     await qemu.qmp.execute("query-status");
+    await qemu.quit();
     expect(qemu.stderr.lines).toEqual([
       `${NAME}: warning: wires-ts: GPIO input 0 oscillates: it changed 64 times by its own doing, and is cut off there`,
     ]);
