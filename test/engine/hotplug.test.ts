@@ -15,7 +15,7 @@ const PATH = device("plug");
 const SLOT = 2;
 const TIMES = 50;
 /** How many ways of using a device the fixture tries after its end. */
-const USES = 11;
+const USES = 12;
 
 /** Registers of the fixture. */
 const KEPT = 0x00;

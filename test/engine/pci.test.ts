@@ -1,8 +1,10 @@
 /** Scripted PCI devices, on a machine without a vCPU. */
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
 import { type Bar, CAPABILITY, COMMAND, CONFIG, hostBridge, PCI_MACHINE, PciFunction } from "../lib/pci.ts";
+import { Poker } from "../lib/poker.ts";
 import { device } from "../lib/program.ts";
 import { endAll, folder, Qemu, script } from "../lib/qemu.ts";
 import { load, makeImage, save, withImage } from "../lib/snapshots.ts";
@@ -156,6 +158,32 @@ describe("base address registers", () => {
     await card.command(COMMAND.MEMORY);
     expect(await qtest.readl(0x2000_0000)).toBe(102);
   });
+});
+
+test("a BAR can be memory, a container, or part of another region", async () => {
+  const path = script(`
+    import { PCIDevice, registers, u32 } from "qemu-script";
+    export default class Kinds extends PCIDevice.with({
+      type: "kinds-ts",
+      pci: { vendor: 0x1234, device: 0x1, class: 0xff00 },
+      state: { kept: u32 },
+      regions: {
+        ram: { kind: "ram", size: 0x10000, bar: { index: 0, prefetchable: true } },
+        all: { kind: "container", size: 0x2000, bar: 1 },
+        regs: { size: 0x1000, inside: { region: "all", at: 0x1000 } },
+        part: { kind: "alias", of: "ram", offset: 0x8000, size: 0x1000, bar: 2 },
+      },
+    }) {
+      static { registers(Kinds, "regs", { SUM: { at: 0, read: "sum" } }); }
+      sum() { return this.regions.ram.bytes.reduce((sum, byte) => sum + byte, 0); }
+    }
+  `);
+  const { qemu, bars } = await start([], path);
+  const { qtest } = qemu;
+  expect(bars.slice(0, 3).map((bar) => bar?.size)).toEqual([0x10000, 0x2000, 0x1000]);
+  await qtest.writel(bars[0]!.address + 0x8004, 0x01020304);
+  expect(await qtest.readl(bars[2]!.address + 4)).toBe(0x01020304);
+  expect(await qtest.readl(bars[1]!.address + 0x1000)).toBe(10);
 });
 
 describe("interrupts", () => {
@@ -314,6 +342,22 @@ test("configuration space of the device itself is out of its reach", async () =>
   expect(await get(LAST_CONFIG)).toBe(0);
   await qemu.stderr.waitFor("card-ts accesses itself", SOON_MS);
   expect(await new PciFunction(qemu, SLOT).read32(0xe4)).toBe(1);
+});
+
+test("configuration space answers a vCPU and others at the same time", async () => {
+  const args = ["-machine", "highmem-ecam=off", "-script", `path=${PATH}`, "-device", `card-ts,addr=${SLOT}`];
+  const poker = await Poker.start(device("alive"), { args, qtest: true });
+  const card = new PciFunction(poker.qemu, SLOT);
+  const place = 0x3f00_0000 + SLOT * 2 ** 15 + 0xe4 - VIRT.platformBus;
+  const found: number[] = [];
+  const read = async (access: () => Promise<number>) => {
+    for (let i = 0; i < 500; i++) {
+      found.push(await access());
+    }
+  };
+  await Promise.all([read(() => card.read32(0xe4)), read(() => poker.read(place))]);
+  // Each read gives the next number.
+  expect(found.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i + 1));
 });
 
 describe("a table of MSI-X in the device's own region", () => {
