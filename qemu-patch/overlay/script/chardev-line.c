@@ -30,6 +30,7 @@ const char *script_chardev_open_id(void *opaque, const char *id)
     } else if (!backend) {
         error_setg(&err, "there is no chardev '%s'", id);
     } else if (qemu_chr_fe_init(chr->be, backend, &err)) {
+        chr->opened = true;
         script_chardev_attach(chr);
         return NULL;
     }
@@ -46,6 +47,7 @@ void script_chardev_close(void *opaque)
     if (chr->instance->live) {
         script_chardev_detach(chr);
         qemu_chr_fe_deinit(chr->be, false);
+        chr->opened = false;
     }
 }
 

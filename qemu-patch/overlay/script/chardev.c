@@ -19,14 +19,15 @@
 
 #define RETRY_NS (1 * SCALE_MS)
 
-static uint32_t rooms_used;
+static DECLARE_BITMAP(rooms_used, SCRIPT_MAX_ROOMS);
 
 static int can_receive(void *opaque)
 {
     ScriptChardev *chr = opaque;
-    int room = qatomic_read(&script_state.rooms[chr->room]) - (int)chr->queued;
+    int room = chr->room < SCRIPT_MAX_ROOMS ?
+        qatomic_read(&script_state.rooms[chr->room]) : 0;
 
-    return MAX(0, MIN(room, SCRIPT_MAX_BYTES));
+    return MAX(0, MIN(room - (int)chr->queued, SCRIPT_MAX_BYTES));
 }
 
 static void taken(void *opaque, uint32_t length)
@@ -65,12 +66,15 @@ static void chr_event(void *opaque, QEMUChrEvent event)
 void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
                          uint32_t index, CharBackend *be, bool receives)
 {
-    g_assert(rooms_used < SCRIPT_MAX_ROOMS);
     chr->instance = instance;
     chr->index = index;
     chr->be = be;
     chr->receives = receives;
-    chr->room = rooms_used++;
+    chr->room = find_first_zero_bit(rooms_used, SCRIPT_MAX_ROOMS);
+    if (chr->room < SCRIPT_MAX_ROOMS) {
+        set_bit(chr->room, rooms_used);
+        script_state.rooms[chr->room] = 0;
+    }
     chr->backlog = g_byte_array_new();
 }
 
@@ -138,10 +142,29 @@ void script_chardev_detach(ScriptChardev *chr)
     }
 }
 
-void script_chardev_free(ScriptChardev *chr)
+/* The device is not realized any more: the user's choice of backend stays */
+void script_chardev_end(ScriptChardev *chr)
+{
+    script_chardev_detach(chr);
+    if (chr->opened) {
+        qemu_chr_fe_deinit(chr->be, false);
+        chr->opened = false;
+    }
+}
+
+/* The script may use it still, and posts have it: it does nothing any more */
+void script_chardev_finalize(ScriptChardev *chr)
 {
     stop_retrying(chr);
+    chr->be = NULL;
+}
+
+void script_chardev_free(ScriptChardev *chr)
+{
     g_byte_array_unref(chr->backlog);
+    if (chr->room < SCRIPT_MAX_ROOMS) {
+        clear_bit(chr->room, rooms_used);
+    }
 }
 
 /* --- output ------------------------------------------------------------- */
@@ -294,5 +317,7 @@ void script_chardev_accept(void *chardev)
     ScriptChardev *chr = chardev;
     SCRIPT_API_GUARD();
 
-    qemu_chr_fe_accept_input(chr->be);
+    if (chr->instance->live) {
+        qemu_chr_fe_accept_input(chr->be);
+    }
 }

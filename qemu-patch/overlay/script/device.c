@@ -25,6 +25,23 @@ ScriptInstance *script_instance_by_id(uint32_t id)
     return id < instances->len ? g_ptr_array_index(instances, id) : NULL;
 }
 
+bool script_is_busy_below(Object *obj)
+{
+    uint32_t i;
+
+    for (i = 0; instances && i < instances->len; i++) {
+        ScriptInstance *instance = g_ptr_array_index(instances, i);
+        Object *above = instance && instance->busy ? instance->obj : NULL;
+
+        for (; above; above = above->parent) {
+            if (above == obj) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static const char *frame_verb(uint32_t kind)
 {
     static const char *const verbs[] = {
@@ -175,7 +192,13 @@ void script_instance_post_init(Object *obj)
 
 static void free_instance(ScriptInstance *instance)
 {
+    uint32_t i;
+
     g_ptr_array_index(instances, instance->id) = NULL;
+    for (i = 0; i < instance->n_chardevs; i++) {
+        script_chardev_free(&instance->chardevs[i]);
+    }
+    g_free(instance->chardevs);
     g_free(instance->clocks);
     g_free(instance->timers);
     script_state_free(instance);
@@ -195,10 +218,10 @@ void script_instance_finalize(Object *obj)
     instance->live = false;
     instance->obj = NULL;
     instance->dev = NULL;
+    script_weak_finalized(obj);
     for (i = 0; i < instance->n_chardevs; i++) {
-        script_chardev_free(&instance->chardevs[i]);
+        script_chardev_finalize(&instance->chardevs[i]);
     }
-    g_free(instance->chardevs);
     script_timers_stop(instance);
     g_free(instance->irqs);
     script_gpio_free(instance);
@@ -218,18 +241,84 @@ void script_instance_free(uint32_t id)
     free_instance(g_ptr_array_index(instances, id));
 }
 
+/* --- what the type of QEMU's does that the script's inherits from --------- */
+
+static Error *super_error;
+
+static void super_realize(ScriptInstance *instance)
+{
+    ScriptTypeData *type = instance->type;
+
+    if (instance->super_realized) {
+        error_setg(&super_error, "the parent type has been realized already");
+    } else if (type->c_pci_realize) {
+        type->c_pci_realize(PCI_DEVICE(instance->dev), &super_error);
+    } else if (type->c_realize) {
+        type->c_realize(instance->dev, &super_error);
+    }
+    if (!super_error) {
+        instance->super_realized = true;
+    }
+}
+
+static void super_unrealize(ScriptInstance *instance)
+{
+    ScriptTypeData *type = instance->type;
+
+    instance->super_realized = false;
+    if (type->c_pci_exit) {
+        type->c_pci_exit(PCI_DEVICE(instance->dev));
+    } else if (type->c_unrealize) {
+        type->c_unrealize(instance->dev);
+    }
+}
+
+/* Returns: 0, or -1 with script_instance_super_error() set */
+int32_t script_instance_super(void *opaque, uint32_t kind)
+{
+    ScriptInstance *instance = opaque;
+    SCRIPT_API_GUARD();
+
+    error_free(super_error);
+    super_error = NULL;
+    if (!instance->live) {
+        error_setg(&super_error, "the device is not being realized");
+    } else if (kind == SCRIPT_REALIZE) {
+        super_realize(instance);
+    } else if (instance->super_realized) {
+        super_unrealize(instance);
+    }
+    return super_error ? -1 : 0;
+}
+
+const char *script_instance_super_error(void)
+{
+    return super_error ? error_get_pretty(super_error) : NULL;
+}
+
 /* --- what enters the script --------------------------------------------- */
 
-static void put_to_rest(ScriptInstance *instance)
+static void detach_chardevs(ScriptInstance *instance)
 {
     uint32_t i;
 
     for (i = 0; i < instance->n_chardevs; i++) {
         script_chardev_detach(&instance->chardevs[i]);
     }
-    instance->leaving = true;
-    call(instance, SCRIPT_UNREALIZE, 0, NULL);
+}
+
+/* After realize() failed, or unrealize(): whatever the script did there */
+static void end_life(ScriptInstance *instance)
+{
+    uint32_t i;
+
+    if (instance->super_realized) {
+        super_unrealize(instance);
+    }
     instance->live = false;
+    for (i = 0; i < instance->n_chardevs; i++) {
+        script_chardev_end(&instance->chardevs[i]);
+    }
     script_timers_stop(instance);
     script_gpio_disconnect(instance);
     script_accessors_remove(instance);
@@ -237,30 +326,33 @@ static void put_to_rest(ScriptInstance *instance)
     script_unblock_migration(instance);
 }
 
+static void put_to_rest(ScriptInstance *instance)
+{
+    /* No more input from here on */
+    detach_chardevs(instance);
+    instance->leaving = true;
+    call(instance, SCRIPT_UNREALIZE, 0, NULL);
+    end_life(instance);
+}
+
 static void bring_to_life(ScriptInstance *instance, Error **errp)
 {
     uint32_t i;
 
-    if (!script_block_migration(instance, errp)) {
-        return;
-    }
-    if (!script_regions_realize(instance, errp)) {
+    if (!script_block_migration(instance, errp) ||
+        !script_regions_realize(instance, errp)) {
+        script_regions_unrealize(instance);
         script_unblock_migration(instance);
         return;
     }
     /* Its realize() may raise a line or write to its chardevs */
     instance->live = true;
     instance->leaving = false;
+    instance->known = true;
     if (!call(instance, SCRIPT_REALIZE, 0, errp)) {
-        instance->live = false;
-        script_timers_stop(instance);
-        script_gpio_disconnect(instance);
-        script_accessors_remove(instance);
-        script_regions_unrealize(instance);
-        script_unblock_migration(instance);
+        end_life(instance);
         return;
     }
-    instance->known = true;
     for (i = 0; i < instance->n_chardevs; i++) {
         script_chardev_attach(&instance->chardevs[i]);
     }
@@ -309,53 +401,6 @@ void script_instance_nmi(NMIState *nmi, int cpu_index, Error **errp)
     if (instance->live) {
         call(instance, SCRIPT_NMI, cpu_index, errp);
     }
-}
-
-/* --- what the type of QEMU's does that the script's inherits from --------- */
-
-static Error *super_error;
-
-static void super_realize(ScriptInstance *instance)
-{
-    ScriptTypeData *type = instance->type;
-
-    if (type->c_pci_realize) {
-        type->c_pci_realize(PCI_DEVICE(instance->dev), &super_error);
-    } else if (type->c_realize) {
-        type->c_realize(instance->dev, &super_error);
-    }
-}
-
-static void super_unrealize(ScriptInstance *instance)
-{
-    ScriptTypeData *type = instance->type;
-
-    if (type->c_pci_exit) {
-        type->c_pci_exit(PCI_DEVICE(instance->dev));
-    } else if (type->c_unrealize) {
-        type->c_unrealize(instance->dev);
-    }
-}
-
-/* Returns: 0, or -1 with script_instance_super_error() set */
-int32_t script_instance_super(void *opaque, uint32_t kind)
-{
-    ScriptInstance *instance = opaque;
-    SCRIPT_API_GUARD();
-
-    error_free(super_error);
-    super_error = NULL;
-    if (instance->dev && kind == SCRIPT_REALIZE) {
-        super_realize(instance);
-    } else if (instance->dev && kind == SCRIPT_UNREALIZE) {
-        super_unrealize(instance);
-    }
-    return super_error ? -1 : 0;
-}
-
-const char *script_instance_super_error(void)
-{
-    return super_error ? error_get_pretty(super_error) : NULL;
 }
 
 /* --- what the script calls ---------------------------------------------- */

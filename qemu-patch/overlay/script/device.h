@@ -35,6 +35,7 @@ struct ScriptTypeData {
     /* What the nearest type of QEMU's does */
     DeviceRealize c_realize;
     DeviceUnrealize c_unrealize;
+    DeviceRealize c_bus_realize;
     void (*c_pci_realize)(PCIDevice *dev, Error **errp);
     void (*c_pci_exit)(PCIDevice *dev);
     void (*c_unparent)(Object *obj);
@@ -74,6 +75,7 @@ typedef struct ScriptChardev {
     uint32_t index;              /* among the properties */
     bool receives;
     bool attached;
+    bool opened;                 /* the backend is the script's choice */
     uint32_t room;               /* index into ScriptShared.rooms */
     uint32_t queued;             /* bytes posted and not taken */
     GByteArray *backlog;         /* bytes that the backend did not take yet */
@@ -123,7 +125,10 @@ struct ScriptInstance {
     uint32_t id;
     bool live;                   /* between realize and unrealize */
     bool leaving;                /* since unrealize began */
-    bool known;                  /* the script has an object for it */
+    bool known;                  /* the script has an object for it, or had */
+    bool super_realized;         /* the nearest type of QEMU's is */
+    bool spent;                  /* a PCI device that was realized once */
+    uint32_t busy;               /* calls that its script serves */
     void *state;
     void *saved;                 /* copy of @state, and behind it a ScriptBlob:
                                     what vmstate code works on */
@@ -157,13 +162,28 @@ ScriptInstance *script_instance_of(Object *obj);
 /* Returns: %NULL when it is gone; ids are not used twice */
 ScriptInstance *script_instance_by_id(uint32_t id);
 
+/*
+ * Is a script in the middle of a call of QEMU's for @obj or an object below
+ * it?  The caller needs the object there when it comes back.
+ */
+bool script_is_busy_below(Object *obj);
+
 /* property.c; the first returns the size of an object of the type */
 size_t script_make_properties(ScriptTypeData *type);
 void script_install_properties(ObjectClass *oc, ScriptTypeData *type);
 void script_free_properties(Object *obj, ScriptTypeData *type);
 
+bool script_check_idle(Object *obj, Error **errp);
+
+/* qom-make.c: what a script sets */
+bool script_set_property(Object *obj, const char *name, QObject *value,
+                         Error **errp);
+
 /* qom.c: has the script realized all that it put below its device? */
 bool script_check_children(Object *obj, Error **errp);
+
+/* weak.c: the object's memory is about to go */
+void script_weak_finalized(Object *obj);
 
 /* clash.c: what does not fit the type that is inherited from */
 bool script_check_clashes(const ScriptType *decl, Error **errp);
@@ -233,6 +253,8 @@ void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
                          uint32_t index, CharBackend *be, bool receives);
 void script_chardev_attach(ScriptChardev *chr);
 void script_chardev_detach(ScriptChardev *chr);
+void script_chardev_end(ScriptChardev *chr);
+void script_chardev_finalize(ScriptChardev *chr);
 void script_chardev_free(ScriptChardev *chr);
 
 /* reset.c */

@@ -27,7 +27,7 @@
 #include "hw/core/cpu.h"
 #include "system/cpus.h"
 #include "system/accel-ops.h"
-#include "engine.h"
+#include "device.h"
 
 /* A signal that neither QEMU nor the JavaScript runtime uses */
 #define SCRIPT_SIG_LEND (SIGRTMIN + 5)
@@ -512,11 +512,14 @@ bool script_frame_put(ScriptFrame *frame, char **text, Error **errp)
 bool script_call(uint32_t kind, uint32_t target, uint32_t value, void *pointer,
                  char **text, Error **errp)
 {
+    ScriptInstance *instance = script_instance_by_id(target);
     ScriptFrame *frame = script_frame_get(kind, target);
 
     frame->value = value;
     frame->pointer = (uintptr_t)pointer;
+    instance->busy++;
     script_frame_call(frame);
+    instance->busy--;
     return script_frame_put(frame, text, errp);
 }
 

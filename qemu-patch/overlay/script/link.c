@@ -16,6 +16,11 @@ bool script_check_name(Object *obj, const char *name, Error **errp)
         error_setg(errp, "'%s' is no name for a property", name);
         return false;
     }
+    if (g_str_has_suffix(name, "[*]")) {
+        /* Nobody would hear which number it got */
+        error_setg(errp, "property '%s' must have a name of its own", name);
+        return false;
+    }
     if (object_property_find(obj, name)) {
         error_setg(errp, "a '%s' has a property '%s' already",
                    object_get_typename(obj), name);

@@ -140,6 +140,23 @@ static void disable_guard_of_bridge(PCIDevice *dev)
     }
 }
 
+/*
+ * The first that runs.  What the bus lets go of when a device is unrealized, it
+ * does some time later, without looking whether that is in use again; and it
+ * keeps the sizes of BARs.
+ */
+static void bus_realize(DeviceState *dev, Error **errp)
+{
+    ScriptInstance *instance = script_instance_of(OBJECT(dev));
+
+    if (instance->spent) {
+        error_setg(errp, "a PCI device cannot be realized a second time");
+        return;
+    }
+    instance->spent = true;
+    instance->type->c_bus_realize(dev, errp);
+}
+
 static void pci_realize(PCIDevice *dev, Error **errp)
 {
     ScriptInstance *instance = instance_of(dev);
@@ -218,10 +235,13 @@ static void config_write(PCIDevice *dev, uint32_t address, uint32_t value,
 void script_pci_class_init(ObjectClass *klass, ScriptTypeData *type)
 {
     PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
+    DeviceClass *dc = DEVICE_CLASS(klass);
 
     type->c_pci_realize = pc->realize;
     type->c_pci_exit = pc->exit;
-    /* DeviceClass.realize stays: it is the bus's, and calls this */
+    /* DeviceClass.realize is the bus's, and calls PCIDeviceClass.realize */
+    type->c_bus_realize = dc->realize;
+    dc->realize = bus_realize;
     pc->realize = pci_realize;
     pc->exit = pci_exit;
 }

@@ -9,6 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qobject/qbool.h"
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
 #include "qom/object_interfaces.h"
@@ -50,8 +51,8 @@ static bool set_properties(Object *obj, const QDict *props, Error **errp)
     const QDictEntry *entry;
 
     for (entry = qdict_first(props); entry; entry = qdict_next(props, entry)) {
-        if (!object_property_set_qobject(obj, qdict_entry_key(entry),
-                                         qdict_entry_value(entry), errp)) {
+        if (!script_set_property(obj, qdict_entry_key(entry),
+                                 qdict_entry_value(entry), errp)) {
             return false;
         }
     }
@@ -112,7 +113,9 @@ void *script_object_new(const char *type, const char *json)
     SCRIPT_API_GUARD();
 
     props = qobject_from_json(json, &err);
-    if (props && script_descend(&err)) {
+    if (props && !qobject_to(QDict, props)) {
+        error_setg(&err, "properties are given by their names");
+    } else if (props && script_descend(&err)) {
         obj = make(type, qobject_to(QDict, props), &err);
         script_ascend();
     }
@@ -129,6 +132,7 @@ static bool set_bus(DeviceState *dev, BusState *bus, Error **errp)
     const char *type = object_get_typename(OBJECT(dev));
     int most;
 
+    bus = bus ?: dev->parent_bus;
     if (!bus && dc->bus_type && !strcmp(dc->bus_type, TYPE_SYSTEM_BUS)) {
         bus = sysbus_get_default();
     }
@@ -184,7 +188,8 @@ static bool realize(DeviceState *dev, BusState *bus, Error **errp)
     Object *unattached;
     bool orphan = !OBJECT(dev)->parent;
 
-    if (!check_realizable(dev, errp)) {
+    if (!check_realizable(dev, errp) ||
+        !script_check_idle(OBJECT(dev), errp)) {
         return false;
     }
     if (orphan) {
@@ -200,6 +205,26 @@ static bool realize(DeviceState *dev, BusState *bus, Error **errp)
         object_unparent(OBJECT(dev));
     }
     return false;
+}
+
+/* qdev takes for granted that who realizes a device has done all before */
+bool script_set_property(Object *obj, const char *name, QObject *value,
+                         Error **errp)
+{
+    DeviceState *dev = (DeviceState *)object_dynamic_cast(obj, TYPE_DEVICE);
+    QBool *on = qobject_to(QBool, value);
+
+    if (!dev || !on || strcmp(name, "realized")) {
+        return object_property_set_qobject(obj, name, value, errp);
+    }
+    if (qbool_get_bool(on) == dev->realized) {
+        return true;
+    }
+    if (!dev->realized) {
+        return realize(dev, NULL, errp);
+    }
+    return script_check_idle(obj, errp) &&
+        object_property_set_bool(obj, name, false, errp);
 }
 
 int32_t script_device_realize_on(void *device, void *bus)

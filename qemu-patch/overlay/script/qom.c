@@ -212,13 +212,41 @@ int32_t script_object_add_child(void *object, const char *name, void *child)
     return script_result(err);
 }
 
+bool script_check_idle(Object *obj, Error **errp)
+{
+    if (script_is_busy_below(obj)) {
+        error_setg(errp, "QEMU waits for what a script does with the '%s': "
+                   "this can be done later", object_get_typename(obj));
+        return false;
+    }
+    return true;
+}
+
+/* What QEMU itself relies on, and what is in use up the stack, must stay */
+static bool check_removable(Object *obj, Error **errp)
+{
+    static const char *const paths[] = {
+        "/machine", "/machine/unattached", "/machine/peripheral",
+        "/machine/peripheral-anon", "/objects", "/chardevs",
+    };
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(paths); i++) {
+        if (obj == object_resolve_path(paths[i], NULL)) {
+            error_setg(errp, "QEMU needs %s", paths[i]);
+            return false;
+        }
+    }
+    return script_check_idle(obj, errp);
+}
+
 /* A device is unrealized by that, which may enter its script */
 int32_t script_object_unparent(void *object)
 {
     Error *err = NULL;
     SCRIPT_API_GUARD();
 
-    if (script_descend(&err)) {
+    if (check_removable(object, &err) && script_descend(&err)) {
         object_unparent(object);
         script_ascend();
     }
@@ -254,7 +282,7 @@ int32_t script_object_set(void *object, const char *name, const char *json)
 
     value = qobject_from_json(json, &err);
     if (value && script_descend(&err)) {
-        object_property_set_qobject(object, name, value, &err);
+        script_set_property(object, name, value, &err);
         script_ascend();
     }
     qobject_unref(value);

@@ -152,6 +152,8 @@ void script_timers_stop(ScriptInstance *instance)
 
     for (i = 0; i < instance->n_timers; i++) {
         disarm(&instance->timers[i]);
+        /* What was posted finds nobody, or nothing due */
+        instance->timers[i].posted = false;
     }
 }
 

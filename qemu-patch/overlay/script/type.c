@@ -67,6 +67,7 @@ static void inherit(ScriptTypeData *type)
     type->c_unparent = type->parent->c_unparent;
     type->c_realize = type->parent->c_realize;
     type->c_unrealize = type->parent->c_unrealize;
+    type->c_bus_realize = type->parent->c_bus_realize;
     type->c_pci_realize = type->parent->c_pci_realize;
     type->c_pci_exit = type->parent->c_pci_exit;
 }

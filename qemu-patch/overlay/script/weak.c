@@ -12,7 +12,7 @@
 #include "qemu/atomic.h"
 #include "qemu/lockable.h"
 #include "qom/object.h"
-#include "engine.h"
+#include "device.h"
 
 /* One for each object that had a weak reference, as long as it lives */
 typedef struct ScriptWeak {
@@ -30,22 +30,47 @@ static void __attribute__((constructor)) init_lock(void)
     qemu_mutex_init(&lock);
 }
 
+/* With the lock held.  Returns: what frees the object's memory */
+static ObjectFree *forget(Object *obj, ScriptWeak *weak)
+{
+    ObjectFree *free_object = weak->free;
+
+    g_hash_table_remove(weaks, obj);
+    weak->obj = NULL;
+    if (!weak->users) {
+        g_free(weak);
+    }
+    return free_object;
+}
+
 static void object_gone(void *obj)
 {
     ObjectFree *free_object;
-    ScriptWeak *weak;
 
     WITH_QEMU_LOCK_GUARD(&lock) {
-        weak = g_hash_table_lookup(weaks, obj);
-        g_hash_table_remove(weaks, obj);
-        free_object = weak->free;
-        weak->obj = NULL;
-        if (!weak->users) {
-            g_free(weak);
-        }
+        free_object = forget(obj, g_hash_table_lookup(weaks, obj));
     }
     if (free_object) {
         free_object(obj);
+    }
+}
+
+/*
+ * A scripted object may be referenced before object_new() has set how it is
+ * freed: that is overwritten then, but its finalizer comes here.
+ */
+void script_weak_finalized(Object *obj)
+{
+    ScriptWeak *weak;
+    ObjectFree *free_object;
+
+    QEMU_LOCK_GUARD(&lock);
+    weak = weaks ? g_hash_table_lookup(weaks, obj) : NULL;
+    if (weak) {
+        free_object = forget(obj, weak);
+        if (obj->free == object_gone) {
+            obj->free = free_object;
+        }
     }
 }
 
