@@ -6,7 +6,7 @@ import { bytes, cstring, doubles, qemu, text, words } from "../native/library.ts
 import { serveAccessor } from "../qom/accessors.ts";
 import { QemuError } from "../qom/error.ts";
 import { load } from "../script/loader.ts";
-import { ExitRequest, oneLine, report } from "../script/report.ts";
+import { ExitRequest, isA, oneLine, report } from "../script/report.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
 import { chardevEvent, receive } from "./chardevs.ts";
 import { changeClock } from "./clocks.ts";
@@ -25,7 +25,7 @@ function pointerIn(frame: number): Pointer {
 function answerError(frame: number, error: unknown): void {
   words[base(frame) + FRAME.result] = 1;
   qemu.script_set_error(frame, cstring(oneLine(error).replaceAll("\0", "").toWellFormed()));
-  if (error instanceof QemuError && error.hint !== "") {
+  if (isA(error, QemuError) && error.hint !== "") {
     qemu.script_set_hint(frame, error.hint);
   }
 }
@@ -138,7 +138,7 @@ async function loadScript(frame: number): Promise<void> {
     const type = await load(text(pointerIn(frame)));
     qemu.script_set_text(frame, type);
   } catch (error) {
-    if (error instanceof ExitRequest) {
+    if (isA(error, ExitRequest)) {
       words[base(frame) + FRAME.result] = LOAD_EXIT;
       words[base(frame) + FRAME.value] = error.status;
     } else {

@@ -11,7 +11,7 @@ import { traceEvents } from "../device/trace.ts";
 import { classes } from "../engine/instances.ts";
 import { cstring, qemu, text } from "../native/library.ts";
 import { scriptGlobals } from "./globals.ts";
-import { ExitRequest, hasSite, oneLine, report } from "./report.ts";
+import { ExitRequest, hasSite, isA, oneLine, report } from "./report.ts";
 
 function isDeviceClass(value: unknown): value is DeviceClass {
   return typeof value === "function" && value.prototype instanceof QomObject && "spec" in value;
@@ -85,7 +85,7 @@ async function importScript(path: string): Promise<Record<string, unknown>> {
 
 /** A missing import, with its place: only the bundler says where the import stands. */
 async function placed(path: string, error: unknown): Promise<unknown> {
-  if (!(error instanceof ResolveMessage)) {
+  if (!isA(error, ResolveMessage)) {
     return error;
   }
   const build = await Bun.build({
@@ -99,7 +99,7 @@ async function placed(path: string, error: unknown): Promise<unknown> {
 
 /** An error that has no place in the script gets at least the script's name. */
 function named(path: string, error: unknown): unknown {
-  if (error instanceof ExitRequest || hasSite(error)) {
+  if (isA(error, ExitRequest) || hasSite(error)) {
     return error;
   }
   const message = oneLine(error);

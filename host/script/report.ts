@@ -59,9 +59,27 @@ function siteOf(error: unknown): Site | undefined {
   return match ? { file: match[1]!, line: Number(match[2]), column: Number(match[3]) } : undefined;
 }
 
+/** `instanceof`, which what a script throws can answer with a throw. */
+export function isA<T>(error: unknown, cls: abstract new (...args: never[]) => T): error is T {
+  try {
+    return error instanceof cls;
+  } catch {
+    return false;
+  }
+}
+
+/** What a script throws can be anything, even something that throws when one looks at it. */
+function looked<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+}
+
 /** Does the error say where in a script it comes from? */
 export function hasSite(error: unknown): boolean {
-  return siteOf(error) !== undefined;
+  return looked(() => siteOf(error) !== undefined, false);
 }
 
 /** Errors whose name tells the reader nothing. */
@@ -77,6 +95,10 @@ function messageOf(error: unknown): string {
 
 /** One line: where and what; of several build errors, the first. */
 export function oneLine(error: unknown): string {
+  return looked(() => lineOf(error), "thrown: what cannot be shown");
+}
+
+function lineOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) {
     return oneLine(error.errors[0]);
   }
@@ -98,10 +120,10 @@ const counts = new Map<string, number>();
  * @param where it came to light, such as `read of pl011-ts at 0x18`
  */
 export function report(error: unknown, where: string): void {
-  if (error instanceof ExitRequest) {
+  if (isA(error, ExitRequest)) {
     return;
   }
-  const site = siteOf(error);
+  const site = looked(() => siteOf(error), undefined);
   const line = oneLine(error);
   const key = site ? `${site.file}:${site.line}:${site.column}` : line;
   const count = (counts.get(key) ?? 0) + 1;
@@ -109,7 +131,7 @@ export function report(error: unknown, where: string): void {
   if (count > 1) {
     return;
   }
-  const stack = error instanceof Error ? scriptFrames(error).slice(1) : [];
-  const hint = error instanceof QemuError && error.hint !== "" ? [error.hint.trimEnd()] : [];
+  const stack = looked(() => (error instanceof Error ? scriptFrames(error).slice(1) : []), []);
+  const hint = isA(error, QemuError) && error.hint !== "" ? [error.hint.trimEnd()] : [];
   printLine([`${PROGRAM}: ${line} (${where})`, ...hint, ...stack].join("\n"));
 }

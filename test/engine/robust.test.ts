@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
-import { PCI_MACHINE } from "../lib/pci.ts";
+import { PCI_MACHINE, PciFunction } from "../lib/pci.ts";
 import { endAll, Qemu, script } from "../lib/qemu.ts";
 
 setDefaultTimeout(TEST_MS);
@@ -392,5 +392,64 @@ describe("a PCI device", () => {
     const refused = stderr.lines[0];
     expect(refused).toContain("it is new");
     expect(stderr.lines).toEqual([refused, refused, refused] as string[]);
+  });
+});
+
+describe("a script in place of a type that is of another kind", () => {
+  test.each([
+    ["'edu' goes on a bus of type PCI, and 'x-ts' does not", "edu", sysbus("")],
+    ["'pl011' goes on a bus of type System, and 'x-ts' does not", "pl011", pci("")],
+    ["'x-ts' is abstract: there are no objects of it", "edu", pci("abstract: true")],
+  ])("%s", async (message, replaced, text) => {
+    const args = [...PCI_MACHINE, "-script", `path=${write(text)},replaces=${replaced}`];
+    const { status, stderr } = await Qemu.run(args);
+    expect(stderr).toContain(message);
+    expect(status).toBe(1);
+  });
+});
+
+describe("whatever a script throws", () => {
+  const THROWN = [
+    'Symbol("x")',
+    "undefined",
+    "Object.create(null)",
+    '{ get message() { throw new Error("no"); } }',
+    '{ get position() { throw new Error("no"); } }',
+    'Object.assign(new Error("a"), { name: Symbol("x") })',
+    'Object.assign(new Error("a"), { message: 5 })',
+    'Object.defineProperty(new Error("a"), "stack", { get() { throw 5; } })',
+    'new Proxy(new Error("a"), { get() { throw 5; }, getPrototypeOf() { throw 5; } })',
+    "(() => { const all = new AggregateError([1]); all.errors[0] = all; return all; })()",
+  ];
+
+  test("an access ends, and a property has an error", async () => {
+    const path = write(`
+      const THROWN = [${THROWN.map((thrown) => `() => (${thrown})`).join(", ")}];
+      export default class X extends qs.PCIDevice.with({
+        type: "x-ts", ${PCI_IDS}, regions: { regs: { size: 0x100, bar: 0, read: "read", errorValue: 9 } },
+      }) {
+        #next = 0;
+        realize() {
+          this.object.addProperty("wrong", { type: "int", get: () => { throw THROWN[this.#next++](); } });
+        }
+        read(offset) { throw THROWN[offset / 4](); }
+      }
+    `);
+    const args = [...PCI_MACHINE, "-device", `script,path=${path},addr=3,id=x`];
+    const qemu = await Qemu.start({ args, qtest: true });
+    const [bar] = await new PciFunction(qemu, 3).start();
+    const wrong = { path: "/machine/peripheral/x", property: "wrong" };
+    for (let i = 0; i < THROWN.length; i++) {
+      expect(await qemu.qtest.readl(bar!.address + 4 * i)).toBe(9);
+      await expect(qemu.qmp.execute("qom-get", wrong)).rejects.toThrow();
+    }
+    expect(qemu.stderr.lines).toContain("qemu-system-aarch64: thrown: Symbol(x) (read of x-ts at 0x0)");
+  });
+
+  test("a script that cannot be loaded has an error", async () => {
+    for (const thrown of THROWN) {
+      const { status } = await Qemu.run([...PCI_MACHINE, "-script", `path=${write(`throw ${thrown};`)}`]);
+      expect(status).toBe(1);
+    }
   });
 });

@@ -12,6 +12,27 @@
 /* Type that boards ask for -> type that they get */
 static GHashTable *stand_ins;
 
+/* Boards make objects, and put them on buses, without a way to fail */
+static bool check_kind(DeviceClass *replaced, const char *type, Error **errp)
+{
+    ObjectClass *klass = object_class_by_name(type);
+    DeviceClass *dc = (DeviceClass *)object_class_dynamic_cast(klass,
+                                                               TYPE_DEVICE);
+
+    if (object_class_is_abstract(klass)) {
+        error_setg(errp, "'%s' is abstract: there are no objects of it", type);
+        return false;
+    }
+    if (!dc || g_strcmp0(dc->bus_type, replaced->bus_type)) {
+        error_setg(errp, "'%s' goes on %s%s, and '%s' does not",
+                   object_class_get_name(OBJECT_CLASS(replaced)),
+                   replaced->bus_type ? "a bus of type " : "no bus",
+                   replaced->bus_type ?: "", type);
+        return false;
+    }
+    return true;
+}
+
 /* Boards set properties without a way to fail: each must be there */
 static bool check_properties(ObjectClass *replaced, const char *type,
                              Error **errp)
@@ -50,7 +71,8 @@ bool script_replace_type(const char *replaced, const char *type,
                    replaced);
         return false;
     }
-    if (!check_properties(klass, type, errp)) {
+    if (!check_kind(DEVICE_CLASS(klass), type, errp) ||
+        !check_properties(klass, type, errp)) {
         return false;
     }
     if (!stand_ins) {
