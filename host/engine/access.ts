@@ -5,7 +5,7 @@ import { ATTR_NO_WAIT, FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.
 import { qemu, tracing, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { offerRooms } from "./chardevs.ts";
-import { type Instance, type Port, ports } from "./instances.ts";
+import { type Instance, instances, type Port, ports } from "./instances.ts";
 
 export function base(frame: number): number {
   return SHARED.words + frame * FRAME.words;
@@ -227,7 +227,9 @@ function settle(entry: Waiting, value: unknown): void {
   }
   waiting.delete(frame);
   setValue(base(frame), value);
-  updateRoom(port.owner, false);
+  if (instances[port.owner.id] === port.owner) {
+    updateRoom(port.owner, false);
+  }
   const queue = port.owner.queue ?? [];
   port.owner.queue = undefined;
   finish(frame);
@@ -242,6 +244,22 @@ function settle(entry: Waiting, value: unknown): void {
 /** Wakes the vCPU that waits for the frame. */
 function finish(frame: number): void {
   qemu.script_done(frame);
+}
+
+/** A device is unrealized: its asynchronous handler has some time left, for what it waits for may never come now. */
+export function endAccesses(owner: Instance): void {
+  for (const entry of waiting.values()) {
+    if (entry.port.owner === owner) {
+      setTimeout(() => giveNothing(entry), GRACE);
+    }
+  }
+}
+
+function giveNothing(entry: Waiting): void {
+  if (waiting.get(entry.frame) === entry) {
+    words[base(entry.frame) + FRAME.result] = MEMTX.ERROR;
+    settle(entry, 0);
+  }
 }
 
 /** Ends asynchronous accesses whose vCPU must not wait any longer; call it now and then. */

@@ -19,7 +19,7 @@ import { borrow, qemu, text } from "../native/library.ts";
 import { forgetAccessors } from "../qom/accessors.ts";
 import { wrap } from "../qom/classes.ts";
 import { SelfReference } from "../qom/reference.ts";
-import { updateRoom } from "./access.ts";
+import { endAccesses, updateRoom } from "./access.ts";
 import { type ChardevPort, receiversOf } from "./chardevs.ts";
 import { clockPortsOf } from "./clocks.ts";
 import { configValue, configWords, dropConfig } from "./config.ts";
@@ -200,6 +200,7 @@ export function unrealize(instance: Instance): void {
     }
   }
   instances[id] = undefined;
+  endAccesses(instance);
   if (has(cls, "finalize")) {
     unrealized.set(id, { device });
   }

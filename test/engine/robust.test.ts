@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
 import { PCI_MACHINE, PciFunction } from "../lib/pci.ts";
+import { Poker } from "../lib/poker.ts";
 import { endAll, Qemu, script } from "../lib/qemu.ts";
 
 setDefaultTimeout(TEST_MS);
@@ -458,5 +459,30 @@ describe("whatever a script throws", () => {
       const { status } = await Qemu.run([...PCI_MACHINE, "-script", `path=${write(`throw ${thrown};`)}`]);
       expect(status).toBe(1);
     }
+  });
+});
+
+describe("an asynchronous access", () => {
+  test("to a device that is unrealized ends, whatever its handler waits for", async () => {
+    const path = write(`
+      export default class X extends qs.SysBusDevice.with({
+        type: "x-ts", regions: { regs: { size: 0x1000, read: "read", write: "write" } },
+      }) {
+        async read(offset) {
+          console.error("reading");
+          await new Promise(() => {});
+        }
+        write() {}
+      }
+    `);
+    const poker = await Poker.start(path, { properties: ",id=x" });
+    const read = poker.read(0);
+    await poker.stderr.waitFor("reading\n", SOON_MS);
+    await poker.qemu.qmp.execute("qom-set", {
+      path: "/machine/peripheral/x",
+      property: "realized",
+      value: false,
+    });
+    await expect(read).rejects.toThrow("the guest took an exception");
   });
 });
