@@ -80,7 +80,7 @@ export default class Edu
     }
   }
 
-  mmioRead(offset: number, access: Access): number | bigint {
+  mmioRead(offset: number, access: Access) {
     if (offset < WIDE && access.size !== 4) {
       return NOTHING;
     }
@@ -211,7 +211,7 @@ export default class Edu
   }
 
   /** `count` bytes of the buffer, or undefined if they are not all in it. */
-  private partOfBuffer(start: bigint): Uint8Array | undefined {
+  private partOfBuffer(start: bigint) {
     const offset = start - BUFFER;
     const end = offset + this.count;
     if (offset >= 0n && end <= BUFFER_SIZE) {
@@ -223,7 +223,7 @@ export default class Edu
   }
 
   /** The device has fewer address lines than the guest may think. */
-  private clamp(address: bigint): bigint {
+  private clamp(address: bigint) {
     const clamped = address & this.config.dmaMask;
     if (clamped !== address) {
       guestError(`EDU: clamping DMA ${hex(address)} to ${hex(clamped)}!`);

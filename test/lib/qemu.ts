@@ -1,6 +1,6 @@
 /** A QEMU under test. Test files call `afterEach(endAll)`: no QEMU outlives its test. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
@@ -9,6 +9,7 @@ import { Line } from "./line.ts";
 import { PROGRAM } from "./program.ts";
 import { Qmp } from "./qmp.ts";
 import { Qtest } from "./qtest.ts";
+import { Tail } from "./tail.ts";
 import { Text } from "./text.ts";
 
 export interface Exit {
@@ -76,25 +77,26 @@ export class Qemu {
   readonly stdout = new Text("stdout");
   readonly stderr = new Text("stderr");
   readonly exited: Promise<Exit>;
-  private readonly child: Subprocess<"pipe", "pipe", "pipe">;
+  private readonly child: Subprocess<"pipe", number, number>;
   private readonly lines: ReadonlyMap<string, Line>;
   private client: Qmp | undefined;
   private bus: Qtest | undefined;
-  private readonly readers: Promise<unknown>;
+  private readonly tails: readonly Tail[];
 
   private constructor(options: Options, args: readonly string[], lines: ReadonlyMap<string, Line>) {
     this.lines = lines;
+    const at = folder();
+    this.tails = [new Tail(join(at, "stdout"), this.stdout), new Tail(join(at, "stderr"), this.stderr)];
+    const [stdout, stderr] = this.tails.map(({ output }) => output) as [number, number];
     this.child = Bun.spawn([...(options.program ?? PROGRAM), ...args], {
       stdin: "pipe",
-      stdout: "pipe",
-      stderr: "pipe",
+      stdout,
+      stderr,
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
-    this.readers = Promise.all([
-      collect(this.child.stdout, this.stdout),
-      collect(this.child.stderr, this.stderr),
-    ]);
+    closeSync(stdout);
+    closeSync(stderr);
     this.exited = this.watch();
     alive.add(this);
   }
@@ -203,7 +205,9 @@ export class Qemu {
 
   private async watch(): Promise<Exit> {
     await this.child.exited;
-    await this.readers;
+    for (const tail of this.tails) {
+      tail.end("QEMU ended");
+    }
     await Promise.all([...this.lines.values()].map((line) => line.finish()));
     this.client?.end();
     alive.delete(this);
@@ -216,11 +220,4 @@ function present<T>(value: T | undefined, message: string): T {
     throw new Error(`${message}: ask for it in the options`);
   }
   return value;
-}
-
-async function collect(stream: ReadableStream<Uint8Array>, text: Text): Promise<void> {
-  for await (const bytes of stream) {
-    text.add(bytes);
-  }
-  text.end("QEMU ended");
 }

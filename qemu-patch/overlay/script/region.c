@@ -8,6 +8,9 @@
 #include "hw/core/cpu.h"
 #include "device.h"
 
+/* By a vCPU on a thread of its own */
+#define ACCESSES_PER_EXIT 64
+
 static GPtrArray *ports;
 
 ScriptRegionPort *script_region_by_slot(uint32_t slot)
@@ -50,6 +53,21 @@ static inline void after_access(ScriptInstance *instance)
     }
 }
 
+/*
+ * A vCPU is in an RCU read section until it leaves cpu_exec(), and nothing
+ * makes it if all it does is to access a scripted device.  Memory that waits
+ * to be freed, and a device_add that waits for that with the main loop
+ * standing, would wait for ever.
+ */
+static void let_rcu_go_on(void)
+{
+    static unsigned accesses;
+
+    if (current_cpu && ++accesses % ACCESSES_PER_EXIT == 0) {
+        cpu_exit(current_cpu);
+    }
+}
+
 static MemTxResult access_from_elsewhere(ScriptRegionPort *port, uint32_t kind,
                                          hwaddr addr, uint64_t *value,
                                          unsigned size, MemTxAttrs attrs)
@@ -65,6 +83,7 @@ static MemTxResult access_from_elsewhere(ScriptRegionPort *port, uint32_t kind,
     *value = frame->value | (uint64_t)frame->value_high << 32;
     result = frame->result;
     script_frame_put(frame, NULL, NULL);
+    let_rcu_go_on();
     after_access(port->instance);
     return result;
 }
