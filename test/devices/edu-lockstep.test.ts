@@ -124,6 +124,8 @@ async function memory(edu: Edu): Promise<bigint[]> {
   return words;
 }
 
+const TRIES = 100;
+
 test.each([1, 2, 3, 4])("guest %p", async (seed) => {
   const options = "dma_mask=0xffffffff";
   const edus = await Promise.all([Edu.start("TypeScript", options), Edu.start("C", options)]);
@@ -132,7 +134,14 @@ test.each([1, 2, 3, 4])("guest %p", async (seed) => {
   for (let i = 0; i < STEPS; i++) {
     const next = step(below);
     steps.push(next);
-    const [ours, theirs] = await Promise.all(edus.map(async (edu) => [await next.run(edu), await look(edu)]));
+    const results = await Promise.all(edus.map((edu) => next.run(edu)));
+    let [ours, theirs] = await Promise.all(edus.map(look));
+    // C's model computes on a thread, which raises the interrupt some time after the status says that it is done.
+    for (let tries = 0; tries < TRIES && !Bun.deepEquals(ours, theirs); tries++) {
+      await Bun.sleep(1);
+      [ours, theirs] = await Promise.all(edus.map(look));
+    }
+    expect(results[0]).toEqual(results[1]);
     if (!Bun.deepEquals(ours, theirs)) {
       const story = steps.slice(-12).map(({ name }) => name);
       expect([...story, ours]).toEqual([...story, theirs]);
