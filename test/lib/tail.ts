@@ -19,6 +19,7 @@ export class Tail {
     this.output = openSync(path, "a");
     this.input = openSync(path, "r");
     this.timer = setInterval(() => this.look(), INTERVAL_MS);
+    text.lookBy(() => this.look());
   }
 
   /** The process is gone: takes what is left. */

@@ -16,6 +16,8 @@ export class Text {
   private cursor = 0;
   private waiters: Waiter[] = [];
   private over: string | undefined;
+  /** Takes what there is already, if somebody has to look for it. */
+  private look: () => void = () => {};
   private readonly done = Promise.withResolvers<string>();
 
   constructor(name: string) {
@@ -24,11 +26,13 @@ export class Text {
 
   /** All that came. */
   get all(): string {
+    this.look();
     return this.received;
   }
 
   /** All that came after the last match. */
   get rest(): string {
+    this.look();
     return this.received.slice(this.cursor);
   }
 
@@ -38,7 +42,12 @@ export class Text {
   }
 
   get lines(): string[] {
-    return this.received.split("\n").filter((line) => line !== "");
+    return this.all.split("\n").filter((line) => line !== "");
+  }
+
+  /** Has `look` add what there is whenever somebody reads the text: what QEMU wrote before it answered is in it. */
+  lookBy(look: () => void): void {
+    this.look = look;
   }
 
   add(bytes: Uint8Array): void {
@@ -51,6 +60,7 @@ export class Text {
   /** Nothing more can come. */
   end(reason: string): void {
     this.over ??= reason;
+    this.look = () => {};
     for (const waiter of this.waiters.splice(0)) {
       waiter.fail(this.over);
     }
