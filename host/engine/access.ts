@@ -129,7 +129,10 @@ export function serveAccess(frame: number): void {
     owner.queue.push(frame);
     words[at + FRAME.status] = STATUS.PENDING;
     if (words[at + FRAME.attrs]! & ATTR_NO_WAIT) {
-      setTimeout(() => giveUp(port, frame), GRACE);
+      impatient.set(
+        frame,
+        setTimeout(() => giveUp(port, frame), GRACE),
+      );
     }
     return;
   }
@@ -180,6 +183,9 @@ export function serveNestedAccess(frame: number): void {
   }
   serveAccess(frame);
 }
+
+/** Accesses in queues that cannot wait long. */
+const impatient = new Map<number, ReturnType<typeof setTimeout>>();
 
 /** The main loop must not wait for good behind a handler that does not settle. */
 function giveUp(port: Port, frame: number): void {
@@ -234,6 +240,7 @@ function settle(entry: Waiting, value: unknown): void {
   port.owner.queue = undefined;
   finish(frame);
   for (const next of queue) {
+    clearTimeout(impatient.get(next));
     serveAccess(next);
     if (words[base(next) + FRAME.status] === STATUS.DONE) {
       finish(next);
