@@ -82,7 +82,8 @@ export class Text {
       reject(new Error(`${this.name}: ${pattern} did not come: ${reason}\n${this.received.slice(-SHOWN)}`));
     };
     const look = () => {
-      const match = regexp.exec(this.rest);
+      // Not `rest`, which would have more added in the middle of this.
+      const match = regexp.exec(this.received.slice(this.cursor));
       if (match === null) {
         return false;
       }
@@ -93,6 +94,7 @@ export class Text {
     };
     const waiter = { look, fail };
     const timer = setTimeout(() => fail(`${ms} ms passed`), ms);
+    this.look();
     if (this.waiters.length > 0 || !look()) {
       this.waiters.push(waiter);
       if (this.over !== undefined) {
