@@ -7,6 +7,7 @@ import { VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
 import { endAll, folder, HEADLESS, Qemu, script } from "../lib/qemu.ts";
 import { load, makeImage, save, withImage } from "../lib/snapshots.ts";
+import { arrival } from "../lib/stream.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
@@ -190,7 +191,7 @@ test("an incoming migration enters the script as loading a snapshot does", async
   await migrate(first, stream);
   await first.quit();
   const second = await start(path, ["-incoming", `file:${stream}`]);
-  await second.qmp.waitForEvent("RESUME");
+  await arrival(second);
   expect(await shown(second)).toEqual([0, [5, 2], [0x11, 2], EVERYTHING_FILLED]);
 });
 
