@@ -1,0 +1,270 @@
+/**
+ * One of two models, in a QEMU of its own. It does many operations for each write to qtest's socket, and tells what
+ * each brought.
+ */
+
+import { closeSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { SOON_MS, within } from "../limit.ts";
+import { byLines } from "../line.ts";
+import { folder, Qemu, script } from "../qemu.ts";
+import { access, command, pieces } from "./operation.ts";
+import type { Board, Receiver, Site, Twin } from "./twin.ts";
+
+/** Whose model it is: QEMU's own, or that of a script. */
+export type Model = { readonly script: string } | "C";
+
+const SERIAL = "uart";
+
+/** Commands that are on their way to QEMU. */
+interface Exchange {
+  /** For each record, how many answers are still to come. */
+  readonly missing: number[];
+  readonly records: string[];
+  readonly done: PromiseWithResolvers<void>;
+}
+
+export class Side {
+  private readonly twin: Twin;
+  private readonly qemu: Qemu;
+  private readonly site: Site;
+  private readonly logFile: string;
+  private readonly receiver: Receiver | undefined;
+  private logged = 0;
+  private sent: Buffer[] = [];
+  /** Bytes on the serial line for which there was no room yet. */
+  private held: number[] = [];
+  private exchange: Exchange | undefined;
+  /** What belongs to the next record. */
+  private record = "";
+  private text = "";
+  private missing: number[] = [];
+  private records: string[] = [];
+  /** Why it does nothing any more. */
+  private end: string | undefined;
+
+  private constructor(twin: Twin, qemu: Qemu, site: Site, logFile: string, serial: boolean) {
+    this.twin = twin;
+    this.qemu = qemu;
+    this.site = site;
+    this.logFile = logFile;
+    this.receiver = twin.receiver?.();
+    qemu.line("qtest").receiveWith(byLines((line) => this.take(line)));
+    qemu.exited.then(({ status, signal }) => {
+      const error = new Error(`QEMU ended (${signal ?? `status ${status}`})\n${qemu.messages()}`);
+      this.exchange?.done.reject(error);
+    });
+    if (serial) {
+      qemu.line(SERIAL).receiveWith((bytes) => this.sent.push(Buffer.from(bytes)));
+    }
+  }
+
+  static async start(twin: Twin, board: Board, model: Model): Promise<Side> {
+    const logFile = join(folder(), "log");
+    const { serial = false } = board;
+    const qemu = await Qemu.start({
+      args: [
+        ...(model === "C" ? [] : replacement(board, model.script)),
+        ...board.args,
+        ...(serial ? ["-serial", `chardev:${SERIAL}`] : []),
+        ...["-accel", "qtest", "-d", "guest_errors,unimp", "-D", logFile],
+      ],
+      lines: serial ? [SERIAL] : [],
+      qtest: true,
+    });
+    return new Side(twin, qemu, await board.start(qemu), logFile, serial);
+  }
+
+  kill(): Promise<void> {
+    return this.qemu.kill();
+  }
+
+  /** QEMU ended, or did not answer any more. */
+  get ended(): boolean {
+    return this.end !== undefined;
+  }
+
+  /**
+   * Does operations, one after the other.
+   *
+   * @returns for each what was read and which lines changed; the last one says why no more could be done, if so
+   */
+  async perform(operations: readonly string[]): Promise<string[]> {
+    this.records = [];
+    try {
+      for (const operation of operations) {
+        await this.start(operation);
+      }
+      await this.flush();
+    } catch (error) {
+      this.end = error instanceof Error ? error.message : String(error);
+      this.records.push(this.end);
+    }
+    return this.records;
+  }
+
+  /** Bytes that the device sent since the last call. Those of the last operations may come a moment later. */
+  takeSent(): Buffer {
+    const all = Buffer.concat(this.sent);
+    this.sent = [];
+    return all;
+  }
+
+  /** How many bytes {@link takeSent} would give. */
+  get sentBytes(): number {
+    return this.sent.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** What was logged since the last call. */
+  takeLog(): string {
+    const file = openSync(this.logFile, "r");
+    const chunks: Buffer[] = [];
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(2 ** 16);
+      const length = readSync(file, chunk, 0, chunk.length, this.logged);
+      if (length === 0) {
+        break;
+      }
+      this.logged += length;
+      chunks.push(chunk.subarray(0, length));
+    }
+    closeSync(file);
+    const text = Buffer.concat(chunks).toString("latin1");
+    return this.twin.logged?.(text) ?? text;
+  }
+
+  private async start(operation: string): Promise<void> {
+    const line = command(operation, this.site);
+    if (line === undefined) {
+      await this.doOutside(operation);
+      return;
+    }
+    // What qtest does not do as a guest would is posted to a script; it has had it when it serves an access.
+    const posted = !/^(read|write|dump)/.test(operation);
+    this.text += posted ? `${line}\n${command(this.twin.tick, this.site)}\n` : `${line}\n`;
+    this.missing.push(posted ? 2 : 1);
+    this.follow(operation);
+    if (this.held.length > 0 && this.receiver!.room > 0) {
+      await this.flush();
+      await this.deliver();
+    }
+    await this.twin.wait?.(operation, async (question) => {
+      await this.flush();
+      return BigInt(/0x\w+/.exec(await this.ask(question))![0]);
+    });
+  }
+
+  /** What qtest has no command for: QEMU's other ends are not in step with it, so that it must be idle. */
+  private async doOutside(operation: string): Promise<void> {
+    await this.flush();
+    this.records.push("");
+    const [name, ...rest] = operation.split(" ");
+    switch (name) {
+      case "input":
+        this.held.push(...rest.map(Number));
+        await this.deliver();
+        break;
+      case "break":
+        await this.qemu.qmp.execute("chardev-send-break", { id: SERIAL });
+        this.receiver?.receivedBreak();
+        await this.ask(this.twin.tick);
+        break;
+      case "reset":
+        await this.qemu.qmp.execute("system_reset");
+        await this.qemu.qmp.waitForEvent("RESET");
+        this.receiver?.reset();
+        await this.ask(this.twin.tick);
+        await this.deliver();
+        break;
+      default:
+        throw new Error(`there is no operation "${operation}"`);
+    }
+  }
+
+  private follow(operation: string): void {
+    const { receiver } = this;
+    const found = receiver && access(operation);
+    if (!found || found.offset === undefined) {
+      return;
+    }
+    for (const { offset, size } of pieces(found.offset, found.size)) {
+      if (found.write) {
+        const shift = BigInt(8 * (offset - found.offset));
+        receiver.write(offset, Number(BigInt.asUintN(8 * size, found.value >> shift)));
+      } else {
+        receiver.read(offset);
+      }
+    }
+  }
+
+  /** Lets in what there is room for. Neither model sees more on its line than it takes at once. */
+  private async deliver(): Promise<void> {
+    while (this.held.length > 0 && this.receiver!.room > 0) {
+      const bytes = this.held.splice(0, this.receiver!.room);
+      await this.qemu.line(SERIAL).write(Uint8Array.from(bytes));
+      this.receiver!.received(bytes.length);
+      // The main loop that takes the first command has seen the bytes, or sees them before it takes the second.
+      await this.ask(this.twin.tick);
+      await this.ask(this.twin.tick);
+    }
+  }
+
+  /** An access of which only the lines that change until it is done are told, with the operation before it. */
+  private async ask(operation: string): Promise<string> {
+    const [answer] = await this.send(`${command(operation, this.site)}\n`, [1]);
+    this.records.push(`${this.records.pop() ?? ""}${answer!.replace(/ 0x\w+/, "")}`);
+    return answer!;
+  }
+
+  private async flush(): Promise<void> {
+    const { text, missing } = this;
+    this.text = "";
+    this.missing = [];
+    if (missing.length > 0) {
+      this.records.push(...(await this.send(text, missing)));
+    }
+  }
+
+  /** Sends commands and waits for their answers. @param missing how many belong to each record */
+  private async send(text: string, missing: number[]): Promise<string[]> {
+    const records: string[] = [];
+    const done = Promise.withResolvers<void>();
+    this.exchange = { missing, records, done };
+    try {
+      await this.qemu.line("qtest").write(text);
+      await within(SOON_MS, "QEMU's answer", done.promise);
+      return records;
+    } catch (error) {
+      this.records.push(...records);
+      throw error;
+    } finally {
+      this.exchange = undefined;
+    }
+  }
+
+  private take(line: string): void {
+    const { exchange } = this;
+    this.record += line.startsWith("OK") ? line.slice(2) : ` ${line}`;
+    if (line.startsWith("IRQ") || exchange === undefined) {
+      return;
+    }
+    const { missing, records, done } = exchange;
+    missing[records.length]!--;
+    if (missing[records.length] === 0) {
+      records.push(this.record);
+      this.record = "";
+      if (records.length === missing.length) {
+        done.resolve();
+      }
+    }
+  }
+}
+
+/** Options that put a script in the place of a model of QEMU's. */
+function replacement({ replaces, exported }: Board, path: string): string[] {
+  const file =
+    exported === undefined
+      ? path
+      : script(`export { ${exported} as default } from ${JSON.stringify(path)};\n`);
+  return ["-script", `path=${file.replaceAll(",", ",,")},replaces=${replaces}`];
+}

@@ -1,0 +1,161 @@
+/** The PL011, on a board of each of its types. */
+
+import { join } from "node:path";
+import { paths } from "../../../../scripts/lib/paths.ts";
+import { CR, DR, ENABLED, FEN, FR, ICR, ID, IMSC, LBE, LCR_H } from "../../../devices/manual.ts";
+import { HEADLESS } from "../../qemu.ts";
+import { hex } from "../operation.ts";
+import { sysbusSite } from "../site.ts";
+import type { Below, Receiver, Twin } from "../twin.ts";
+
+const REGISTERS = [
+  ...[DR, 0x004, FR, 0x020, 0x024, 0x028, LCR_H, CR, 0x034, 0x038, 0x03c, 0x040, ICR, 0x048],
+  // Nothing is there, or nothing but identification.
+  ...[0x008, 0x01c, 0x04c, 0xfdc, 0xfe0, 0xff8],
+];
+const REGION_SIZE = 0x1000;
+
+const SIZES = { b: 1, w: 2, l: 4, q: 8 } as const;
+
+/** How many characters wait in the FIFO, which no register tells. */
+class Fifo implements Receiver {
+  private lcr = 0;
+  private cr = 0;
+  private count = 0;
+
+  get room(): number {
+    return Math.max(0, (this.lcr & FEN ? 16 : 1) - this.count);
+  }
+
+  private get loopback(): boolean {
+    return (this.cr & LBE) !== 0;
+  }
+
+  read(offset: number): void {
+    if (offset < 4 && this.count > 0) {
+      this.count--;
+    }
+  }
+
+  write(offset: number, value: number): void {
+    switch (offset & ~3) {
+      case DR:
+        this.count += this.loopback ? 1 : 0;
+        break;
+      case LCR_H:
+        this.count = (this.lcr ^ value) & FEN ? 0 : this.count;
+        // A break comes back too.
+        this.count += (this.lcr ^ value) & value & 1 && this.loopback ? 1 : 0;
+        this.lcr = value;
+        break;
+      case CR:
+        this.cr = value;
+        break;
+    }
+  }
+
+  received(bytes: number): void {
+    this.count += this.loopback ? 0 : bytes;
+  }
+
+  receivedBreak(): void {
+    this.received(1);
+  }
+
+  reset(): void {
+    this.lcr = 0;
+    this.cr = 0;
+    this.count = 0;
+  }
+}
+
+/** A guest that does much with few bits gets further than one that writes noise. */
+function value(below: Below): number {
+  switch (below(4)) {
+    case 0:
+      return 2 ** below(32);
+    case 1:
+      return below(0x800);
+    case 2:
+      return below(2 ** 32);
+    default:
+      return (0xffff_ffff - 2 ** below(32)) >>> 0;
+  }
+}
+
+function access(below: Below): string {
+  const register = REGISTERS[below(REGISTERS.length)]!;
+  const letter = (["b", "b", "w", "w", "l", "l", "l", "l", "l", "l", "l", "q"] as const)[below(12)]!;
+  const size = SIZES[letter];
+  const offset = Math.min(register + (below(3) === 0 ? below(4) : 0), REGION_SIZE - size);
+  if (below(2) === 0) {
+    return `read${letter} ${hex(offset)}`;
+  }
+  const low = BigInt(value(below));
+  const all = size === 8 ? (BigInt(value(below)) << 32n) | low : BigInt.asUintN(8 * size, low);
+  return `write${letter} ${hex(offset)} ${hex(all)}`;
+}
+
+function next(below: Below): string[] {
+  const character = hex(below(256));
+  switch (below(64)) {
+    case 0:
+      return below(8) === 0 ? ["reset"] : below(4) === 0 ? ["break"] : [access(below)];
+    case 1:
+      return [`input${` ${character}`.repeat(1 + below(20))}`];
+    case 2:
+    case 3:
+      return [`writel ${hex(LCR_H)} ${hex(FEN)}`];
+    case 4:
+    case 5:
+      return [`writel ${hex(CR)} ${hex(ENABLED | LBE)}`];
+    case 6:
+    case 7:
+    case 8:
+      return [`writel ${hex(CR)} ${hex(ENABLED)}`];
+    case 9:
+      return [`writel ${hex(ICR)} 0x7ff`];
+    case 10:
+      return [`writel ${hex(IMSC)} 0x7ff`];
+    case 11:
+    case 12:
+      // All registers that reading does not change.
+      return [`dump ${hex(FR)} 0x34`];
+    case 13:
+      return [`dump ${hex(ID)} 0x20`];
+    default:
+      break;
+  }
+  switch (below(8)) {
+    case 0:
+      return [`writel ${hex(DR)} ${character}`];
+    case 1:
+    case 2:
+      return [`readl ${hex(DR)}`];
+    default:
+      return [access(below)];
+  }
+}
+
+export const PL011: Twin = {
+  name: "pl011",
+  script: join(paths.root, "devices/pl011.ts"),
+  boards: {
+    virt: {
+      args: ["-M", "virt", "-m", "64", ...HEADLESS],
+      replaces: "pl011",
+      serial: true,
+      start: (qemu) => sysbusSite(qemu, "pl011", 0x0900_0000, "sysbus-irq"),
+    },
+    stellaris: {
+      args: ["-M", "lm3s811evb", ...HEADLESS],
+      replaces: "pl011_luminary",
+      exported: "PL011Luminary",
+      serial: true,
+      start: (qemu) => sysbusSite(qemu, "pl011", 0x4000_c000, "sysbus-irq"),
+    },
+  },
+  tick: `readl ${hex(FR)}`,
+  next,
+  receiver: () => new Fifo(),
+};
