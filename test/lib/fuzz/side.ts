@@ -16,11 +16,15 @@ export type Model = { readonly script: string } | "C";
 
 const SERIAL = "uart";
 
+/** So many answers are read together: both QEMUs go on meanwhile, and no socket is full by then. */
+const MANY = 40;
+const REST_MS = 0.5;
+
 /** Commands that are on their way to QEMU. */
 interface Exchange {
-  /** For each record, how many answers are still to come. */
-  readonly missing: number[];
-  readonly records: string[];
+  readonly count: number;
+  /** What came with each answer. */
+  readonly answers: string[];
   readonly done: PromiseWithResolvers<void>;
 }
 
@@ -35,10 +39,11 @@ export class Side {
   /** Bytes on the serial line for which there was no room yet. */
   private held: number[] = [];
   private exchange: Exchange | undefined;
-  /** What belongs to the next record. */
-  private record = "";
+  /** What came since the last answer. */
+  private answer = "";
+  /** Commands to send, and for each whether it is an operation's: otherwise it belongs to the operation before it. */
   private text = "";
-  private missing: number[] = [];
+  private commands: boolean[] = [];
   private records: string[] = [];
   /** Why it does nothing any more. */
   private end: string | undefined;
@@ -49,7 +54,11 @@ export class Side {
     this.site = site;
     this.logFile = logFile;
     this.receiver = twin.receiver?.();
-    qemu.line("qtest").receiveWith(byLines((line) => this.take(line)));
+    const lines = byLines((line) => this.take(line));
+    qemu.line("qtest").receiveWith((bytes) => {
+      lines(bytes);
+      this.rest();
+    });
     qemu.exited.then(({ status, signal }) => {
       const error = new Error(`QEMU ended (${signal ?? `status ${status}`})\n${qemu.messages()}`);
       this.exchange?.done.reject(error);
@@ -141,8 +150,10 @@ export class Side {
     }
     // What qtest does not do as a guest would is posted to a script; it has had it when it serves an access.
     const posted = !/^(read|write|dump)/.test(operation);
-    this.text += posted ? `${line}\n${command(this.twin.tick, this.site)}\n` : `${line}\n`;
-    this.missing.push(posted ? 2 : 1);
+    this.add(line, true);
+    if (posted) {
+      this.tick();
+    }
     this.follow(operation);
     if (this.held.length > 0 && this.receiver!.room > 0) {
       await this.flush();
@@ -167,13 +178,13 @@ export class Side {
       case "break":
         await this.qemu.qmp.execute("chardev-send-break", { id: SERIAL });
         this.receiver?.receivedBreak();
-        await this.ask(this.twin.tick);
+        this.tick();
         break;
       case "reset":
         await this.qemu.qmp.execute("system_reset");
         await this.qemu.qmp.waitForEvent("RESET");
         this.receiver?.reset();
-        await this.ask(this.twin.tick);
+        this.tick();
         await this.deliver();
         break;
       default:
@@ -200,62 +211,80 @@ export class Side {
   /** Lets in what there is room for. Neither model sees more on its line than it takes at once. */
   private async deliver(): Promise<void> {
     while (this.held.length > 0 && this.receiver!.room > 0) {
+      await this.flush();
       const bytes = this.held.splice(0, this.receiver!.room);
       await this.qemu.line(SERIAL).write(Uint8Array.from(bytes));
       this.receiver!.received(bytes.length);
-      // The main loop that takes the first command has seen the bytes, or sees them before it takes the second.
+      // The main loop has seen the bytes when it looks for what comes after the answer to this.
       await this.ask(this.twin.tick);
-      await this.ask(this.twin.tick);
+      this.tick();
     }
   }
 
-  /** An access of which only the lines that change until it is done are told, with the operation before it. */
+  private add(line: string, operation: boolean): void {
+    this.text += `${line}\n`;
+    this.commands.push(operation);
+  }
+
+  /** An access before the next operation, in which a script has what was posted to it. */
+  private tick(): void {
+    this.add(command(this.twin.tick, this.site)!, false);
+  }
+
+  /** An access that belongs to the operation before it, and of which only the lines that change are told. */
   private async ask(operation: string): Promise<string> {
-    const [answer] = await this.send(`${command(operation, this.site)}\n`, [1]);
+    const [answer] = await this.send(`${command(operation, this.site)}\n`, 1);
     this.records.push(`${this.records.pop() ?? ""}${answer!.replace(/ 0x\w+/, "")}`);
     return answer!;
   }
 
   private async flush(): Promise<void> {
-    const { text, missing } = this;
+    const { text, commands } = this;
     this.text = "";
-    this.missing = [];
-    if (missing.length > 0) {
-      this.records.push(...(await this.send(text, missing)));
+    this.commands = [];
+    const answers: string[] = [];
+    try {
+      if (commands.length > 0) {
+        await this.send(text, commands.length, answers);
+      }
+    } finally {
+      for (const [index, answer] of answers.entries()) {
+        this.records.push(commands[index] ? answer : `${this.records.pop() ?? ""}${answer}`);
+      }
     }
   }
 
-  /** Sends commands and waits for their answers. @param missing how many belong to each record */
-  private async send(text: string, missing: number[]): Promise<string[]> {
-    const records: string[] = [];
+  /** Sends commands and waits for their answers. */
+  private async send(text: string, count: number, answers: string[] = []): Promise<string[]> {
     const done = Promise.withResolvers<void>();
-    this.exchange = { missing, records, done };
+    this.exchange = { count, answers, done };
     try {
       await this.qemu.line("qtest").write(text);
       await within(SOON_MS, "QEMU's answer", done.promise);
-      return records;
-    } catch (error) {
-      this.records.push(...records);
-      throw error;
     } finally {
       this.exchange = undefined;
+    }
+    return answers;
+  }
+
+  /** QEMU writes each answer by itself; to read each by itself takes longer than to make it. */
+  private rest(): void {
+    const { exchange } = this;
+    if (exchange && exchange.count - exchange.answers.length > MANY) {
+      Bun.sleepSync(REST_MS);
     }
   }
 
   private take(line: string): void {
     const { exchange } = this;
-    this.record += line.startsWith("OK") ? line.slice(2) : ` ${line}`;
+    this.answer += line.startsWith("OK") ? line.slice(2) : ` ${line}`;
     if (line.startsWith("IRQ") || exchange === undefined) {
       return;
     }
-    const { missing, records, done } = exchange;
-    missing[records.length]!--;
-    if (missing[records.length] === 0) {
-      records.push(this.record);
-      this.record = "";
-      if (records.length === missing.length) {
-        done.resolve();
-      }
+    exchange.answers.push(this.answer);
+    this.answer = "";
+    if (exchange.answers.length === exchange.count) {
+      exchange.done.resolve();
     }
   }
 }

@@ -4,7 +4,8 @@ import type { Qemu } from "../qemu.ts";
 import { QmpError } from "../qmp.ts";
 import type { Site } from "./twin.ts";
 
-const BOARD = "/machine/unattached";
+/** Where boards have their devices. */
+const PARENTS = ["/machine/unattached", "/machine/soc"];
 
 /**
  * The sysbus device whose registers are at an address, and its lines followed.
@@ -14,10 +15,8 @@ const BOARD = "/machine/unattached";
  * @throws Error if there is none
  */
 export async function sysbusSite(qemu: Qemu, region: string, base: number, lines: string): Promise<Site> {
-  const children = await qemu.qmp.execute<{ name: string }[]>("qom-list", { path: BOARD });
-  for (const { name } of children.filter((child) => child.name.startsWith("device["))) {
-    const path = `${BOARD}/${name}`;
-    if ((await address(qemu, `${path}/${region}[0]`)) === base) {
+  for (const path of await devices(qemu)) {
+    if ((await property(qemu, `${path}/${region}[0]`, "addr")) === base) {
       await qemu.qtest.interceptOut(path, lines);
       return { path, spaces: { "": base } };
     }
@@ -25,10 +24,23 @@ export async function sysbusSite(qemu: Qemu, region: string, base: number, lines
   throw new Error(`there is no ${region} at 0x${base.toString(16)}`);
 }
 
-/** Where a region is, or undefined if there is none. */
-async function address({ qmp }: Qemu, path: string): Promise<number | undefined> {
+async function devices({ qmp }: Qemu): Promise<string[]> {
+  const paths: string[] = [];
+  for (const parent of PARENTS) {
+    const children = await orUndefined(qmp.execute<{ name: string }[]>("qom-list", { path: parent }));
+    paths.push(...(children ?? []).map(({ name }) => `${parent}/${name}`));
+  }
+  return paths;
+}
+
+function property({ qmp }: Qemu, path: string, name: string): Promise<unknown> {
+  return orUndefined(qmp.execute("qom-get", { path, property: name }));
+}
+
+/** An answer, or undefined if QEMU has no such object. */
+async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
-    return await qmp.execute<number>("qom-get", { path, property: "addr" });
+    return await answer;
   } catch (error) {
     if (error instanceof QmpError) {
       return undefined;

@@ -102,7 +102,9 @@ function next(below: Below): string[] {
     case 0:
       return below(8) === 0 ? ["reset"] : below(4) === 0 ? ["break"] : [access(below)];
     case 1:
-      return [`input${` ${character}`.repeat(1 + below(20))}`];
+      return below(2) === 0
+        ? [`input${` ${character}`.repeat(1 + below(below(4) === 0 ? 20 : 3))}`]
+        : [access(below)];
     case 2:
     case 3:
       return [`writel ${hex(LCR_H)} ${hex(FEN)}`];
