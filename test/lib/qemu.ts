@@ -43,6 +43,10 @@ const folders = new Set<string>();
 /** Kills what a test left running. */
 export async function endAll(): Promise<void> {
   await Promise.all([...alive].map((qemu) => qemu.kill()));
+  removeFolders();
+}
+
+function removeFolders(): void {
   for (const folder of folders) {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -53,6 +57,7 @@ process.on("exit", () => {
   for (const qemu of alive) {
     qemu.signal("SIGKILL");
   }
+  removeFolders();
 });
 
 /** A folder of this test's own; gone after it. */

@@ -12,35 +12,47 @@ export interface Access {
   readonly value: bigint;
 }
 
+/** An operation that cannot be done on this board, whatever the device. */
+export class OperationError extends Error {
+  override readonly name = "OperationError";
+}
+
 export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
-/** @throws Error if the site has no such space */
+/** @throws OperationError if the site has no such space */
 function address(place: string, { spaces }: Site): number {
   const plus = place.indexOf("+");
   const base = spaces[place.slice(0, Math.max(plus, 0))];
-  const offset = Number(place.slice(plus + 1));
-  if (base === undefined || !Number.isInteger(offset)) {
-    throw new Error(`there is no place "${place}"; spaces: ${Object.keys(spaces).join(", ")}`);
+  if (base === undefined) {
+    throw new OperationError(`there is no place "${place}"; spaces: ${Object.keys(spaces).join(", ")}`);
   }
-  return base + offset;
+  return base + Number(integer(place.slice(plus + 1)));
 }
 
-/** The command of qtest's protocol for an operation, or undefined if there is none. @throws Error if it is wrong */
+/** @throws OperationError if the text is no number */
+function integer(text: string): bigint {
+  if (!/^(0x[0-9a-f]+|\d+)$/i.test(text)) {
+    throw new OperationError(`"${text}" is no number`);
+  }
+  return BigInt(text);
+}
+
+/** The command of qtest's protocol for an operation, or undefined if there is none. @throws OperationError if it is wrong */
 export function command(operation: string, site: Site): string | undefined {
   const [name = "", first = "", second = ""] = operation.split(" ");
   if (/^read[bwlq]$/.test(name)) {
     return `${name} ${address(first, site)}`;
   }
   if (/^write[bwlq]$/.test(name)) {
-    return `${name} ${address(first, site)} ${hex(BigInt(second))}`;
+    return `${name} ${address(first, site)} ${hex(integer(second))}`;
   }
   switch (name) {
     case "dump":
-      return `read ${address(first, site)} ${hex(Number(second))}`;
+      return `read ${address(first, site)} ${hex(integer(second))}`;
     case "pin":
-      return `set_irq_in ${site.path} unnamed-gpio-in ${Number(first)} ${Number(second)}`;
+      return `set_irq_in ${site.path} unnamed-gpio-in ${integer(first)} ${integer(second)}`;
     case "clock":
-      return `clock_step ${Number(first)}`;
+      return `clock_step ${integer(first)}`;
     default:
       return undefined;
   }

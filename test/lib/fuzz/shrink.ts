@@ -51,12 +51,14 @@ async function without({ operations }: Found, size: number, attempt: Try): Promi
   return undefined;
 }
 
-/** Values with as few bits as they need. */
+/** Values with as few bits as they need, and fewer characters. */
 async function simplify(given: Found, attempt: Try): Promise<Found> {
   let best = given;
   for (let index = 0; index < best.operations.length; index++) {
-    for (const operation of simpler(best.operations[index]!)) {
-      const found = await attempt(best.operations.with(index, operation(best.operations[index]!)));
+    for (const change of changes(best.operations[index]!)) {
+      const before = best.operations[index]!;
+      const after = change(before);
+      const found = after === before ? undefined : await attempt(best.operations.with(index, after));
       best = found && found.operations.length > index ? found : best;
     }
   }
@@ -65,23 +67,32 @@ async function simplify(given: Found, attempt: Try): Promise<Found> {
 
 type Change = (operation: string) => string;
 
-/** Changes that may make an operation simpler: to be tried one after the other, each on what the last one left. */
-function simpler(operation: string): Change[] {
+/** What may make an operation simpler: to be tried one after the other, each on what the last one left. */
+function changes(operation: string): Change[] {
   const [name, place, value] = operation.split(" ");
   if (name === "input") {
-    return [() => "input 0x0", ...bits(0xffn).map((bit) => clearing(bit))];
+    const fewer = operation
+      .split(" ")
+      .slice(2)
+      .map(() => withoutLast);
+    return [...fewer, (text) => text.replaceAll(/0x\w+/g, "0x0")];
   }
   if (!name?.startsWith("write") || value === undefined) {
     return [];
   }
-  return [() => `${name} ${place} 0x0`, ...bits(BigInt(value)).map((bit) => clearing(bit))];
+  return [() => `${name} ${place} 0x0`, ...bits(BigInt(value)).map(clearing)];
 }
 
 function bits(value: bigint): bigint[] {
   return Array.from({ length: 64 }, (_, bit) => 1n << BigInt(bit)).filter((bit) => (value & bit) !== 0n);
 }
 
-/** Of the last number. */
+/** Clears a bit of the last number. */
 function clearing(bit: bigint): Change {
   return (operation) => operation.replace(/\S+$/, (value) => `0x${(BigInt(value) & ~bit).toString(16)}`);
+}
+
+/** Leaves out the last number unless it is the only one. */
+function withoutLast(operation: string): string {
+  return operation.split(" ").length > 2 ? operation.replace(/ \S+$/, "") : operation;
 }

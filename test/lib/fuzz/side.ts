@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { SOON_MS, within } from "../limit.ts";
 import { byLines } from "../line.ts";
 import { folder, Qemu, script } from "../qemu.ts";
-import { access, command, pieces } from "./operation.ts";
+import { access, command, OperationError, pieces } from "./operation.ts";
 import type { Board, Receiver, Site, Twin } from "./twin.ts";
 
 /** Whose model it is: QEMU's own, or that of a script. */
@@ -97,6 +97,7 @@ export class Side {
    * Does operations, one after the other.
    *
    * @returns for each what was read and which lines changed; the last one says why no more could be done, if so
+   * @throws OperationError if one is wrong
    */
   async perform(operations: readonly string[]): Promise<string[]> {
     this.records = [];
@@ -106,6 +107,9 @@ export class Side {
       }
       await this.flush();
     } catch (error) {
+      if (error instanceof OperationError) {
+        throw error;
+      }
       this.end = error instanceof Error ? error.message : String(error);
       this.records.push(this.end);
     }
@@ -159,7 +163,11 @@ export class Side {
       await this.flush();
       await this.deliver();
     }
+    const until = performance.now() + SOON_MS;
     await this.twin.wait?.(operation, async (question) => {
+      if (performance.now() > until) {
+        throw new Error(`the device does not end what "${operation}" began`);
+      }
       await this.flush();
       return BigInt(/0x\w+/.exec(await this.ask(question))![0]);
     });
@@ -188,7 +196,7 @@ export class Side {
         await this.deliver();
         break;
       default:
-        throw new Error(`there is no operation "${operation}"`);
+        throw new OperationError(`there is no operation "${operation}"`);
     }
   }
 
