@@ -1,6 +1,7 @@
 /** What npm run fuzz does, once the program to test is there. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
+import { FuzzError } from "../../test/lib/fuzz/error.ts";
 import type { Subject } from "../../test/lib/fuzz/pair.ts";
 import { type Found, replay, run } from "../../test/lib/fuzz/run.ts";
 import { shrink } from "../../test/lib/fuzz/shrink.ts";
@@ -30,6 +31,8 @@ const REPORT_MS = 2_000;
 export async function fuzz(options: Options): Promise<number> {
   try {
     return options.replay === undefined ? await search(options) : await again(options, options.replay);
+  } catch (error) {
+    throw error instanceof FuzzError ? new UserError(error.message, { cause: error }) : error;
   } finally {
     await endAll();
   }
@@ -81,8 +84,8 @@ async function report(subject: Subject, found: Found, seed: number): Promise<voi
   writeFileSync(path, text);
   process.stdout.write(text);
   const { script, twin } = subject;
-  const option = script === twin.script ? "" : ` --script ${relative(process.cwd(), script)}`;
-  console.log(`# npm run fuzz -- --replay ${relative(process.cwd(), path)}${option}`);
+  const option = script === twin.script ? "" : ` --script ${shown(script)}`;
+  console.log(`# npm run fuzz -- --replay ${shown(path)}${option}`);
 }
 
 function attempts(subject: Subject, found: Found) {

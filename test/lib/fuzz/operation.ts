@@ -1,5 +1,6 @@
 /** Operations as qtest has them. See {@link Twin}. */
 
+import { FuzzError } from "./error.ts";
 import type { Site } from "./twin.ts";
 
 const SIZES: Readonly<Record<string, number>> = { b: 1, w: 2, l: 4, q: 8 };
@@ -12,32 +13,27 @@ export interface Access {
   readonly value: bigint;
 }
 
-/** An operation that cannot be done on this board, whatever the device. */
-export class OperationError extends Error {
-  override readonly name = "OperationError";
-}
-
 export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
-/** @throws OperationError if the site has no such space */
+/** @throws FuzzError if the site has no such space */
 function address(place: string, { spaces }: Site): number {
   const plus = place.indexOf("+");
   const base = spaces[place.slice(0, Math.max(plus, 0))];
   if (base === undefined) {
-    throw new OperationError(`there is no place "${place}"; spaces: ${Object.keys(spaces).join(", ")}`);
+    throw new FuzzError(`there is no place "${place}"; spaces: ${Object.keys(spaces).join(", ")}`);
   }
   return base + Number(integer(place.slice(plus + 1)));
 }
 
-/** @throws OperationError if the text is no number */
+/** @throws FuzzError if the text is no number */
 function integer(text: string): bigint {
   if (!/^(0x[0-9a-f]+|\d+)$/i.test(text)) {
-    throw new OperationError(`"${text}" is no number`);
+    throw new FuzzError(`"${text}" is no number`);
   }
   return BigInt(text);
 }
 
-/** The command of qtest's protocol for an operation, or undefined if there is none. @throws OperationError if it is wrong */
+/** The command of qtest's protocol for an operation, or undefined if there is none. @throws FuzzError if it is wrong */
 export function command(operation: string, site: Site): string | undefined {
   const [name = "", first = "", second = ""] = operation.split(" ");
   if (/^read[bwlq]$/.test(name)) {

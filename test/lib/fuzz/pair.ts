@@ -1,7 +1,7 @@
 /** Both models of a device, which do the same operations. */
 
-import type { Model } from "./side.ts";
-import { Side } from "./side.ts";
+import { FuzzError } from "./error.ts";
+import { type Model, Side } from "./side.ts";
 import type { Twin } from "./twin.ts";
 
 /** Turns of the event loop in which output that is in the kernel already comes in. */
@@ -34,12 +34,17 @@ export class Pair {
     this.theirs = theirs;
   }
 
-  /** @throws Error with QEMU's messages if one does not start */
+  /** @throws FuzzError with QEMU's messages if one does not start */
   static async start({ twin, board, script }: Subject): Promise<Pair> {
     const at = twin.boards[board]!;
     const models: readonly Model[] = [{ script }, "C"];
-    const [ours, theirs] = await Promise.all(models.map((model) => Side.start(twin, at, model)));
-    return new Pair(ours!, theirs!);
+    const starts = models.map((model) => Side.start(twin, at, model));
+    try {
+      const [ours, theirs] = await Promise.all(starts);
+      return new Pair(ours!, theirs!);
+    } catch (error) {
+      throw new FuzzError(error instanceof Error ? error.message : String(error), { cause: error });
+    }
   }
 
   async kill(): Promise<void> {

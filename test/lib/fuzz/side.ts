@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { SOON_MS, within } from "../limit.ts";
 import { byLines } from "../line.ts";
 import { folder, Qemu, script } from "../qemu.ts";
-import { access, command, OperationError, pieces } from "./operation.ts";
+import { FuzzError } from "./error.ts";
+import { access, command, pieces } from "./operation.ts";
 import type { Board, Receiver, Site, Twin } from "./twin.ts";
 
 /** Whose model it is: QEMU's own, or that of a script. */
@@ -97,7 +98,7 @@ export class Side {
    * Does operations, one after the other.
    *
    * @returns for each what was read and which lines changed; the last one says why no more could be done, if so
-   * @throws OperationError if one is wrong
+   * @throws FuzzError if one is wrong
    */
   async perform(operations: readonly string[]): Promise<string[]> {
     this.records = [];
@@ -107,7 +108,7 @@ export class Side {
       }
       await this.flush();
     } catch (error) {
-      if (error instanceof OperationError) {
+      if (error instanceof FuzzError) {
         throw error;
       }
       this.end = error instanceof Error ? error.message : String(error);
@@ -196,7 +197,7 @@ export class Side {
         await this.deliver();
         break;
       default:
-        throw new OperationError(`there is no operation "${operation}"`);
+        throw new FuzzError(`there is no operation "${operation}"`);
     }
   }
 
