@@ -70,7 +70,7 @@ type Change = (operation: string) => string;
 /** What may make an operation simpler: to be tried one after the other, each on what the last one left. */
 function changes(operation: string): Change[] {
   const [name, place, value] = operation.split(" ");
-  if (name === "input") {
+  if (name === "input" || name === "offer") {
     const fewer = operation
       .split(" ")
       .slice(2)

@@ -17,10 +17,6 @@ export type Model = { readonly script: string } | "C";
 
 const SERIAL = "uart";
 
-/** So many answers are read together: both QEMUs go on meanwhile, and no socket is full by then. */
-const MANY = 40;
-const REST_MS = 0.5;
-
 /** Commands that are on their way to QEMU. */
 interface Exchange {
   readonly count: number;
@@ -55,11 +51,7 @@ export class Side {
     this.site = site;
     this.logFile = logFile;
     this.receiver = twin.receiver?.();
-    const lines = byLines((line) => this.take(line));
-    qemu.line("qtest").receiveWith((bytes) => {
-      lines(bytes);
-      this.rest();
-    });
+    qemu.line("qtest").receiveWith(byLines((line) => this.take(line)));
     qemu.exited.then(({ status, signal }) => {
       const error = new Error(`QEMU ended (${signal ?? `status ${status}`})\n${qemu.messages()}`);
       this.exchange?.done.reject(error);
@@ -184,6 +176,12 @@ export class Side {
         this.held.push(...rest.map(Number));
         await this.deliver();
         break;
+      case "offer":
+        if (this.held.length === 0) {
+          this.held.push(...rest.map(Number).slice(0, this.receiver!.room));
+        }
+        await this.deliver();
+        break;
       case "break":
         await this.qemu.qmp.execute("chardev-send-break", { id: SERIAL });
         this.receiver?.receivedBreak();
@@ -274,14 +272,6 @@ export class Side {
       this.exchange = undefined;
     }
     return answers;
-  }
-
-  /** QEMU writes each answer by itself; to read each by itself takes longer than to make it. */
-  private rest(): void {
-    const { exchange } = this;
-    if (exchange && exchange.count - exchange.answers.length > MANY) {
-      Bun.sleepSync(REST_MS);
-    }
   }
 
   private take(line: string): void {

@@ -10,6 +10,7 @@
  *     pin LINE LEVEL                          drives an incoming line
  *     clock NS                                lets virtual time pass
  *     input BYTE...                           bytes come on the serial line: as soon as there is room for them
+ *     offer BYTE...                           as many bytes come as there is room for, if none wait
  *     break                                   a break comes on the serial line
  *     reset                                   of the machine
  *

@@ -96,44 +96,65 @@ function access(below: Below): string {
   return `write${letter} ${hex(offset)} ${hex(all)}`;
 }
 
-function next(below: Below): string[] {
-  const character = hex(below(256));
-  switch (below(64)) {
+const READ = `readl ${hex(DR)}`;
+const FIFO_ON = `writel ${hex(LCR_H)} ${hex(FEN)}`;
+const LOOPBACK = `writel ${hex(CR)} ${hex(ENABLED | LBE)}`;
+
+/** What random accesses seldom do: full FIFOs, and more in them than goes in. */
+function traffic(below: Below): string[] {
+  const characters = Array.from({ length: 1 + below(below(2) === 0 ? 20 : 3) }, () => hex(below(256)));
+  const all = characters.join(" ");
+  switch (below(8)) {
     case 0:
-      return below(8) === 0 ? ["reset"] : below(4) === 0 ? ["break"] : [access(below)];
     case 1:
-      return below(2) === 0
-        ? [`input${` ${character}`.repeat(1 + below(below(4) === 0 ? 20 : 3))}`]
-        : [access(below)];
+      return [FIFO_ON, `offer ${all}`];
     case 2:
+      return [`offer ${all}`];
     case 3:
-      return [`writel ${hex(LCR_H)} ${hex(FEN)}`];
+      return [LOOPBACK, ...characters.map((character) => `writel ${hex(DR)} ${character}`)];
     case 4:
     case 5:
-      return [`writel ${hex(CR)} ${hex(ENABLED | LBE)}`];
+      return characters.map(() => READ);
+    case 6:
+      return below(2) === 0 ? ["break"] : [FIFO_ON];
+    default:
+      return below(8) === 0 ? ["reset"] : [FIFO_ON, `input ${all}`, `input ${all}`];
+  }
+}
+
+function next(below: Below): string[] {
+  switch (below(64)) {
+    case 0:
+    case 1:
+      return traffic(below);
+    case 2:
+    case 3:
+      return [FIFO_ON];
+    case 4:
+      return [LOOPBACK];
+    case 5:
     case 6:
     case 7:
-    case 8:
       return [`writel ${hex(CR)} ${hex(ENABLED)}`];
-    case 9:
+    case 8:
       return [`writel ${hex(ICR)} 0x7ff`];
-    case 10:
+    case 9:
       return [`writel ${hex(IMSC)} 0x7ff`];
+    case 10:
     case 11:
-    case 12:
       // All registers that reading does not change.
       return [`dump ${hex(FR)} 0x34`];
-    case 13:
+    case 12:
       return [`dump ${hex(ID)} 0x20`];
     default:
       break;
   }
-  switch (below(8)) {
+  switch (below(16)) {
     case 0:
-      return [`writel ${hex(DR)} ${character}`];
     case 1:
+      return [`writel ${hex(DR)} ${hex(below(256))}`];
     case 2:
-      return [`readl ${hex(DR)}`];
+      return [READ];
     default:
       return [access(below)];
   }
