@@ -19,20 +19,28 @@ export interface Found {
   readonly difference: Difference;
 }
 
+/** The operations that a seed stands for, without end. */
+function* operationsOf({ twin, board }: Subject, seed: number): Generator<string, never> {
+  const below = random(seed);
+  for (;;) {
+    yield* twin.next(below, board);
+  }
+}
+
 /** Drives both models with the same random operations. @returns what led to the first difference, if any */
 export async function run(subject: Subject, { ops, seed, progress }: Run): Promise<Found | undefined> {
   const pair = await Pair.start(subject);
-  const below = random(seed);
-  const operations: string[] = [];
+  const source = operationsOf(subject, seed);
   try {
-    for (let done = 0; done < ops; done = operations.length) {
-      while (operations.length < Math.min(done + BATCH, ops)) {
-        operations.push(...subject.twin.next(below, subject.board));
-      }
-      const difference = await pair.perform(operations.slice(done));
-      progress?.(operations.length);
+    for (let done = 0; done < ops; done += BATCH) {
+      const batch = Array.from({ length: Math.min(BATCH, ops - done) }, () => source.next().value);
+      const difference = await pair.perform(batch);
+      progress?.(done + batch.length);
       if (difference) {
-        return found(operations, { ...difference, at: done + difference.at });
+        // Those before were not kept.
+        const at = done + difference.at;
+        const operations = operationsOf(subject, seed).take(at + 1);
+        return { operations: [...operations], difference: { ...difference, at } };
       }
     }
     return undefined;
@@ -46,12 +54,8 @@ export async function replay(subject: Subject, operations: readonly string[]): P
   const pair = await Pair.start(subject);
   try {
     const difference = await pair.perform(operations);
-    return difference && found(operations, difference);
+    return difference && { operations: operations.slice(0, difference.at + 1), difference };
   } finally {
     await pair.kill();
   }
-}
-
-function found(operations: readonly string[], difference: Difference): Found {
-  return { operations: operations.slice(0, difference.at + 1), difference };
 }
