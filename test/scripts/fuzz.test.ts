@@ -160,7 +160,7 @@ describe("npm run fuzz", () => {
     [["--ops", "0"], "--ops takes a whole number from 1"],
     [["--seed", "x"], "--seed takes a whole number from 0"],
     [["--device", "z80"], "there is no device z80; there are pl011, pl061, edu"],
-    [["--board", "pc"], "there is no board pc with a pl011; there are virt, stellaris"],
+    [["--board", "pc"], "there is no board pc with a pl011; there are virt, raspi, stellaris"],
     [["--script", "/nowhere"], "there is no file /nowhere"],
     [["--nonsense"], "--help tells how it is used"],
   ])("%p is an error", (args, message) => {

@@ -5,18 +5,26 @@ import { QmpError } from "../qmp.ts";
 import type { Site } from "./twin.ts";
 
 /** Where boards have their devices. */
-const PARENTS = ["/machine/unattached", "/machine/soc"];
+const PARENTS = ["/machine/unattached", "/machine/soc", "/machine/soc/peripherals"];
 
 /**
  * The sysbus device whose registers are at an address, and its lines followed.
  *
  * @param region name of the registers' region
+ * @param base address of the registers
  * @param lines name of the outgoing lines to follow: "sysbus-irq", or "" for unnamed ones
+ * @param container address of the region that they are in, if they are in one
  * @throws Error if there is none
  */
-export async function sysbusSite(qemu: Qemu, region: string, base: number, lines: string): Promise<Site> {
+export async function sysbusSite(
+  qemu: Qemu,
+  region: string,
+  base: number,
+  lines: string,
+  container = 0,
+): Promise<Site> {
   for (const path of await devices(qemu)) {
-    if ((await property(qemu, `${path}/${region}[0]`, "addr")) === base) {
+    if ((await property(qemu, `${path}/${region}[0]`, "addr")) === base - container) {
       await qemu.qtest.interceptOut(path, lines);
       return { path, spaces: { "": base } };
     }

@@ -13,6 +13,10 @@ const REGISTERS = [
   // Nothing is there, or nothing but identification.
   ...[0x008, 0x01c, 0x04c, 0xfdc, 0xfe0, 0xff8],
 ];
+/** Of the Raspberry Pi: its peripherals, and in its clock manager the UART's clock. */
+const RASPI = { peripherals: 0x3f00_0000, clocks: 0x3f10_1000, uart: 0x3f20_1000 } as const;
+const CLOCK = { CTL: 0xf0, DIV: 0xf4, PASSWORD: 0x5a00_0000 } as const;
+
 const REGION_SIZE = 0x1000;
 
 const SIZES = { b: 1, w: 2, l: 4, q: 8 } as const;
@@ -122,7 +126,14 @@ function traffic(below: Below): string[] {
   }
 }
 
-function next(below: Below): string[] {
+/** Another source of the clock, or none, or another divider. */
+function clockChange(below: Below): string {
+  const [register, setting] =
+    below(2) === 0 ? [CLOCK.CTL, below(7) | (below(2) << 4)] : [CLOCK.DIV, below(2 ** 24)];
+  return `writel clocks+${hex(register)} ${hex(CLOCK.PASSWORD | setting)}`;
+}
+
+function next(below: Below, board: string): string[] {
   switch (below(64)) {
     case 0:
     case 1:
@@ -146,6 +157,8 @@ function next(below: Below): string[] {
       return [`dump ${hex(FR)} 0x34`];
     case 12:
       return [`dump ${hex(ID)} 0x20`];
+    case 13:
+      return [board === "raspi" ? clockChange(below) : access(below)];
     default:
       break;
   }
@@ -169,6 +182,16 @@ export const PL011: Twin = {
       replaces: "pl011",
       serial: true,
       start: (qemu) => sysbusSite(qemu, "pl011", 0x0900_0000, "sysbus-irq"),
+    },
+    raspi: {
+      args: ["-M", "raspi3b", ...HEADLESS],
+      replaces: "pl011",
+      serial: true,
+      async start(qemu) {
+        const { peripherals, clocks, uart } = RASPI;
+        const { path, spaces } = await sysbusSite(qemu, "pl011", uart, "sysbus-irq", peripherals);
+        return { path, spaces: { ...spaces, clocks } };
+      },
     },
     stellaris: {
       args: ["-M", "lm3s811evb", ...HEADLESS],
