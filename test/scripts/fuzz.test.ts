@@ -157,6 +157,18 @@ describe("npm run fuzz", () => {
   });
 
   test.each([
+    ["device edu\nboard virt\nbreak\n", "edu has no serial line"],
+    ["device pl011\nboard virt\nshake 0x0\n", 'there is no operation "shake 0x0"'],
+    ["device pl011\nboard virt\nreadl 0x\n", '"0x" is no number'],
+    ["readl 0x0\n", "device NAME"],
+  ])("a story that makes no sense is an error: %p", (text, message) => {
+    const { exitCode, stderr } = fuzz("--replay", script(text, "story.txt"));
+    expect(stderr).toStartWith("error: ");
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(1);
+  });
+
+  test.each([
     [["--ops", "0"], "--ops takes a whole number from 1"],
     [["--seed", "x"], "--seed takes a whole number from 0"],
     [["--device", "z80"], "there is no device z80; there are pl011, pl061, edu"],

@@ -3,41 +3,29 @@
  * each brought.
  */
 
-import { closeSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
-import { SOON_MS, within } from "../limit.ts";
-import { byLines } from "../line.ts";
-import { folder, Qemu, script } from "../qemu.ts";
+import { SOON_MS } from "../limit.ts";
+import { Qemu, script } from "../qemu.ts";
 import { FuzzError } from "./error.ts";
+import { Log } from "./log.ts";
 import { access, command, pieces } from "./operation.ts";
-import type { Board, Receiver, Site, Twin } from "./twin.ts";
+import type { Ask, Board, Receiver, Site, Twin } from "./twin.ts";
+import { Wire } from "./wire.ts";
 
 /** Whose model it is: QEMU's own, or that of a script. */
 export type Model = { readonly script: string } | "C";
 
 const SERIAL = "uart";
 
-/** Commands that are on their way to QEMU. */
-interface Exchange {
-  readonly count: number;
-  /** What came with each answer. */
-  readonly answers: string[];
-  readonly done: PromiseWithResolvers<void>;
-}
-
 export class Side {
   private readonly twin: Twin;
   private readonly qemu: Qemu;
   private readonly site: Site;
-  private readonly logFile: string;
+  private readonly wire: Wire;
+  private readonly log: Log;
   private readonly receiver: Receiver | undefined;
-  private logged = 0;
   private sent: Buffer[] = [];
   /** Bytes on the serial line for which there was no room yet. */
   private held: number[] = [];
-  private exchange: Exchange | undefined;
-  /** What came since the last answer. */
-  private answer = "";
   /** Commands to send, and for each whether it is an operation's: otherwise it belongs to the operation before it. */
   private text = "";
   private commands: boolean[] = [];
@@ -45,36 +33,32 @@ export class Side {
   /** Why it does nothing any more. */
   private end: string | undefined;
 
-  private constructor(twin: Twin, qemu: Qemu, site: Site, logFile: string, serial: boolean) {
+  private constructor(twin: Twin, qemu: Qemu, site: Site, log: Log, serial: boolean) {
     this.twin = twin;
     this.qemu = qemu;
     this.site = site;
-    this.logFile = logFile;
+    this.wire = new Wire(qemu);
+    this.log = log;
     this.receiver = twin.receiver?.();
-    qemu.line("qtest").receiveWith(byLines((line) => this.take(line)));
-    qemu.exited.then(({ status, signal }) => {
-      const error = new Error(`QEMU ended (${signal ?? `status ${status}`})\n${qemu.messages()}`);
-      this.exchange?.done.reject(error);
-    });
     if (serial) {
       qemu.line(SERIAL).receiveWith((bytes) => this.sent.push(Buffer.from(bytes)));
     }
   }
 
   static async start(twin: Twin, board: Board, model: Model): Promise<Side> {
-    const logFile = join(folder(), "log");
+    const log = new Log();
     const { serial = false } = board;
     const qemu = await Qemu.start({
       args: [
         ...(model === "C" ? [] : replacement(board, model.script)),
         ...board.args,
         ...(serial ? ["-serial", `chardev:${SERIAL}`] : []),
-        ...["-accel", "qtest", "-d", "guest_errors,unimp", "-D", logFile],
+        ...["-accel", "qtest", "-d", "guest_errors,unimp", "-D", log.path],
       ],
       lines: serial ? [SERIAL] : [],
       qtest: true,
     });
-    return new Side(twin, qemu, await board.start(qemu), logFile, serial);
+    return new Side(twin, qemu, await board.start(qemu), log, serial);
   }
 
   kill(): Promise<void> {
@@ -96,7 +80,10 @@ export class Side {
     this.records = [];
     try {
       for (const operation of operations) {
-        await this.start(operation);
+        const more = this.begin(operation);
+        if (more) {
+          await more;
+        }
       }
       await this.flush();
     } catch (error) {
@@ -123,68 +110,55 @@ export class Side {
 
   /** What was logged since the last call. */
   takeLog(): string {
-    const file = openSync(this.logFile, "r");
-    const chunks: Buffer[] = [];
-    for (;;) {
-      const chunk = Buffer.allocUnsafe(2 ** 16);
-      const length = readSync(file, chunk, 0, chunk.length, this.logged);
-      if (length === 0) {
-        break;
-      }
-      this.logged += length;
-      chunks.push(chunk.subarray(0, length));
-    }
-    closeSync(file);
-    const text = Buffer.concat(chunks).toString("latin1");
+    const text = this.log.take();
     return this.twin.logged?.(text) ?? text;
   }
 
-  private async start(operation: string): Promise<void> {
+  /** Adds an operation to the next write. @returns what is to be waited for, if it cannot just be one of many */
+  private begin(operation: string): Promise<void> | undefined {
     const line = command(operation, this.site);
     if (line === undefined) {
-      await this.doOutside(operation);
-      return;
+      return this.doOutside(operation);
     }
-    // What qtest does not do as a guest would is posted to a script; it has had it when it serves an access.
-    const posted = !/^(read|write|dump)/.test(operation);
     this.add(line, true);
-    if (posted) {
+    if (!/^(read|write|dump)/.test(operation)) {
+      // What a guest cannot do is posted to a script.
       this.tick();
     }
     this.follow(operation);
-    if (this.held.length > 0 && this.receiver!.room > 0) {
-      await this.flush();
-      await this.deliver();
-    }
+    const wait = () => this.twin.wait?.(operation, this.question(operation));
+    return this.held.length > 0 ? this.deliver().then(wait) : wait();
+  }
+
+  /** Accesses until a device is done with an operation. @throws Error if it is not in time */
+  private question(operation: string): Ask {
     const until = performance.now() + SOON_MS;
-    await this.twin.wait?.(operation, async (question) => {
+    return async (question) => {
       if (performance.now() > until) {
         throw new Error(`the device does not end what "${operation}" began`);
       }
       await this.flush();
       return BigInt(/0x\w+/.exec(await this.ask(question))![0]);
-    });
+    };
   }
 
   /** What qtest has no command for: QEMU's other ends are not in step with it, so that it must be idle. */
   private async doOutside(operation: string): Promise<void> {
     await this.flush();
     this.records.push("");
-    const [name, ...rest] = operation.split(" ");
+    const [name, ...bytes] = operation.split(" ");
     switch (name) {
       case "input":
-        this.held.push(...rest.map(Number));
+        this.held.push(...bytes.map(Number));
         await this.deliver();
         break;
       case "offer":
-        if (this.held.length === 0) {
-          this.held.push(...rest.map(Number).slice(0, this.receiver!.room));
-        }
+        this.held.push(...(this.held.length === 0 ? bytes.slice(0, this.line.room).map(Number) : []));
         await this.deliver();
         break;
       case "break":
+        this.line.receivedBreak();
         await this.qemu.qmp.execute("chardev-send-break", { id: SERIAL });
-        this.receiver?.receivedBreak();
         this.tick();
         break;
       case "reset":
@@ -197,6 +171,14 @@ export class Side {
       default:
         throw new FuzzError(`there is no operation "${operation}"`);
     }
+  }
+
+  /** @throws FuzzError if the device has no serial line */
+  private get line(): Receiver {
+    if (!this.receiver) {
+      throw new FuzzError(`${this.twin.name} has no serial line`);
+    }
+    return this.receiver;
   }
 
   private follow(operation: string): void {
@@ -217,11 +199,11 @@ export class Side {
 
   /** Lets in what there is room for. Neither model sees more on its line than it takes at once. */
   private async deliver(): Promise<void> {
-    while (this.held.length > 0 && this.receiver!.room > 0) {
+    while (this.held.length > 0 && this.line.room > 0) {
       await this.flush();
-      const bytes = this.held.splice(0, this.receiver!.room);
+      const bytes = this.held.splice(0, this.line.room);
       await this.qemu.line(SERIAL).write(Uint8Array.from(bytes));
-      this.receiver!.received(bytes.length);
+      this.line.received(bytes.length);
       // The main loop has seen the bytes when it looks for what comes after the answer to this.
       await this.ask(this.twin.tick);
       this.tick();
@@ -240,7 +222,7 @@ export class Side {
 
   /** An access that belongs to the operation before it, and of which only the lines that change are told. */
   private async ask(operation: string): Promise<string> {
-    const [answer] = await this.send(`${command(operation, this.site)}\n`, 1);
+    const [answer] = await this.wire.send(`${command(operation, this.site)}\n`, 1);
     this.records.push(`${this.records.pop() ?? ""}${answer!.replace(/ 0x\w+/, "")}`);
     return answer!;
   }
@@ -252,38 +234,12 @@ export class Side {
     const answers: string[] = [];
     try {
       if (commands.length > 0) {
-        await this.send(text, commands.length, answers);
+        await this.wire.send(text, commands.length, answers);
       }
     } finally {
       for (const [index, answer] of answers.entries()) {
         this.records.push(commands[index] ? answer : `${this.records.pop() ?? ""}${answer}`);
       }
-    }
-  }
-
-  /** Sends commands and waits for their answers. */
-  private async send(text: string, count: number, answers: string[] = []): Promise<string[]> {
-    const done = Promise.withResolvers<void>();
-    this.exchange = { count, answers, done };
-    try {
-      await this.qemu.line("qtest").write(text);
-      await within(SOON_MS, "QEMU's answer", done.promise);
-    } finally {
-      this.exchange = undefined;
-    }
-    return answers;
-  }
-
-  private take(line: string): void {
-    const { exchange } = this;
-    this.answer += line.startsWith("OK") ? line.slice(2) : ` ${line}`;
-    if (line.startsWith("IRQ") || exchange === undefined) {
-      return;
-    }
-    exchange.answers.push(this.answer);
-    this.answer = "";
-    if (exchange.answers.length === exchange.count) {
-      exchange.done.resolve();
     }
   }
 }
