@@ -91,6 +91,17 @@ describe("shrinking", () => {
     expect(shortest.operations).toEqual(["writel 0x2c 0x10", "input 0x0 0x0 0x0"]);
   });
 
+  test("leaves out what is only needed for each other", async () => {
+    // It shows when as much was put in as taken out, and then something is put in.
+    const balance = (operations: readonly string[]) =>
+      operations.reduce((sum, operation) => sum + (operation === "put" ? 1 : -1), 0);
+    const start = found(["put", "put", "take", "put", "take", "take", "put"]);
+    const shortest = await shrink(start, async (operations) =>
+      balance(operations) === 1 ? found(operations) : undefined,
+    );
+    expect(shortest.operations).toEqual(["put"]);
+  });
+
   test("keeps what does not show again", async () => {
     const start = found(noise);
     expect(await shrink(start, async () => undefined)).toBe(start);

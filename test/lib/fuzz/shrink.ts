@@ -8,6 +8,9 @@ export type Try = (operations: readonly string[]) => Promise<Found | undefined>;
 /** How many of the last operations are tried first: what makes a difference is seldom far. */
 const TAILS = [4, 16, 64, 256, 1024, 8192];
 
+/** Of so many operations it is tried whether two can be left out that are needed for each other. */
+const FEW = 24;
+
 /**
  * Leaves out whatever can be left out: of the result every single operation is needed.
  *
@@ -15,14 +18,14 @@ const TAILS = [4, 16, 64, 256, 1024, 8192];
  */
 export async function shrink(given: Found, attempt: Try): Promise<Found> {
   let best = await tail(given, attempt);
-  for (let size = Math.ceil(best.operations.length / 2); size >= 1; ) {
-    const shorter = await without(best, size, attempt);
-    if (shorter) {
-      best = shorter;
-      size = Math.min(size, Math.ceil(best.operations.length / 2));
-    } else {
-      size = size === 1 ? 0 : Math.ceil(size / 2);
-    }
+  for (let size = best.operations.length; size > 1; ) {
+    size = Math.ceil(Math.min(size, best.operations.length) / 2);
+    best = await sweep(best, size, attempt);
+  }
+  for (let before: Found | undefined; best !== before; ) {
+    before = best;
+    best = await sweep(best, 1, attempt);
+    best = best === before && best.operations.length <= FEW ? await pairs(best, attempt) : best;
   }
   return await simplify(best, attempt);
 }
@@ -39,16 +42,31 @@ async function tail(given: Found, attempt: Try): Promise<Found> {
   return given;
 }
 
-/** What is left when `size` operations in a row are left out and it still shows; from the end, where most can go. */
-async function without({ operations }: Found, size: number, attempt: Try): Promise<Found | undefined> {
-  for (let end = operations.length; end > 0; end -= size) {
+/** Leaves out `size` operations in a row wherever it still shows without them; from the end, where most can go. */
+async function sweep(given: Found, size: number, attempt: Try): Promise<Found> {
+  let best = given;
+  for (let end = best.operations.length; end > 0; end = Math.min(end - size, best.operations.length)) {
+    const { operations } = best;
     const rest = [...operations.slice(0, Math.max(0, end - size)), ...operations.slice(end)];
-    const found = rest.length > 0 ? await attempt(rest) : undefined;
-    if (found) {
-      return found;
+    best = (rest.length > 0 ? await attempt(rest) : undefined) ?? best;
+  }
+  return best;
+}
+
+/** Leaves out two operations, such as one that fills and one that empties: neither can go without the other. */
+async function pairs(given: Found, attempt: Try): Promise<Found> {
+  let best = given;
+  for (let second = best.operations.length - 1; second > 0; second--) {
+    for (let first = Math.min(second, best.operations.length) - 1; first >= 0; first--) {
+      const rest = best.operations.filter((_, index) => index !== first && index !== second);
+      const found = rest.length > 0 ? await attempt(rest) : undefined;
+      if (found) {
+        best = found;
+        break;
+      }
     }
   }
-  return undefined;
+  return best;
 }
 
 /** Values with as few bits as they need, and fewer characters. */
