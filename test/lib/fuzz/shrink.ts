@@ -17,17 +17,32 @@ const FEW = 24;
  * @returns the shorter sequence, and the difference it shows; what was given if that does not show it again
  */
 export async function shrink(given: Found, attempt: Try): Promise<Found> {
-  let best = await tail(given, attempt);
+  const once = remembering(attempt);
+  let best = await tail(given, once);
   for (let size = best.operations.length; size > 1; ) {
     size = Math.ceil(Math.min(size, best.operations.length) / 2);
-    best = await sweep(best, size, attempt);
+    best = await sweep(best, size, once);
   }
   for (let before: Found | undefined; best !== before; ) {
     before = best;
-    best = await sweep(best, 1, attempt);
-    best = best === before && best.operations.length <= FEW ? await pairs(best, attempt) : best;
+    best = await sweep(best, 1, once);
+    // It makes operations equal, so that it does not matter which of them is left out.
+    best = await simplify(best, once);
+    best = best === before && best.operations.length <= FEW ? await pairs(best, once) : best;
   }
-  return await simplify(best, attempt);
+  return best;
+}
+
+/** Does no sequence twice. */
+function remembering(attempt: Try): Try {
+  const outcomes = new Map<string, Found | undefined>();
+  return async (operations) => {
+    const key = operations.join("\n");
+    if (!outcomes.has(key)) {
+      outcomes.set(key, await attempt(operations));
+    }
+    return outcomes.get(key);
+  };
 }
 
 async function tail(given: Found, attempt: Try): Promise<Found> {
