@@ -109,14 +109,9 @@ export class Edu {
     await this.card.write16(at + 2, on ? 1 : 0);
   }
 
-  /** The message that came since the last one was taken, or 0. */
-  seenMessage(): Promise<number> {
-    return this.bus.readl(MESSAGES);
-  }
-
-  /** The same, and takes it. */
+  /** The message that came since the last call, or 0. */
   async message(): Promise<number> {
-    const found = await this.seenMessage();
+    const found = await this.bus.readl(MESSAGES);
     await this.bus.writel(MESSAGES, 0);
     return found;
   }
@@ -145,13 +140,9 @@ export class Edu {
 
   /** What was logged since the last call; QEMU's own model ends no line. */
   log(): string {
-    const fresh = this.seenLog();
-    this.logged = readFileSync(this.logFile, "latin1").length;
-    return fresh;
-  }
-
-  /** The same, for another look. */
-  seenLog(): string {
-    return readFileSync(this.logFile, "latin1").slice(this.logged).replaceAll("\n", "");
+    const all = readFileSync(this.logFile, "latin1");
+    const fresh = all.slice(this.logged);
+    this.logged = all.length;
+    return fresh.replaceAll("\n", "");
   }
 }
