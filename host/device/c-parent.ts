@@ -1,7 +1,8 @@
 /** `super` of a device whose parent type is one of QEMU's own. */
 
 import { KIND } from "../native/abi.ts";
-import { qemu, text } from "../native/library.ts";
+import { qemu } from "../native/library.ts";
+import { check } from "../qom/error.ts";
 import { type HasSelf, SELF } from "./device.ts";
 
 /** What a device inherits from a parent type of QEMU's; override a method, and reach the parent's by `super`. */
@@ -9,7 +10,7 @@ export interface CParent {
   /**
    * The parent's: with it, the parent's regions and lines are there.
    *
-   * @throws Error with QEMU's message if the parent refuses
+   * @throws QemuError if the parent refuses
    */
   realize(): void;
   /** The parent's. */
@@ -17,9 +18,8 @@ export interface CParent {
 }
 
 function callParent(device: HasSelf, kind: number): void {
-  if (qemu.script_instance_super(device[SELF].pointer, kind) !== 0) {
-    throw new Error(text(qemu.script_instance_super_error()));
-  }
+  qemu.script_instance_super(device[SELF].pointer, kind);
+  check();
 }
 
 const METHODS: CParent & ThisType<HasSelf> = {

@@ -63,8 +63,6 @@ export const SYMBOLS = {
   script_instance_path: { args: ["ptr"], returns: "ptr" },
   /** int32_t script_instance_super(void *instance, uint32_t kind) */
   script_instance_super: { args: ["ptr", "u32"], returns: "i32" },
-  /** const char *script_instance_super_error(void) */
-  script_instance_super_error: { args: [], returns: "ptr" },
   /** void script_instance_free(uint32_t id) */
   script_instance_free: { args: ["u32"], returns: "void" },
   /** void *script_instance_object(void *instance) */

@@ -9,6 +9,7 @@
 #include "hw/irq.h"
 #include "hw/qdev-properties.h"
 #include "device.h"
+#include "error.h"
 
 static GPtrArray *instances;
 
@@ -243,20 +244,19 @@ void script_instance_free(uint32_t id)
 
 /* --- what the type of QEMU's does that the script's inherits from --------- */
 
-static Error *super_error;
-
-static void super_realize(ScriptInstance *instance)
+static void super_realize(ScriptInstance *instance, Error **errp)
 {
     ScriptTypeData *type = instance->type;
+    ERRP_GUARD();
 
     if (instance->super_realized) {
-        error_setg(&super_error, "the parent type has been realized already");
+        error_setg(errp, "the parent type has been realized already");
     } else if (type->c_pci_realize) {
-        type->c_pci_realize(PCI_DEVICE(instance->dev), &super_error);
+        type->c_pci_realize(PCI_DEVICE(instance->dev), errp);
     } else if (type->c_realize) {
-        type->c_realize(instance->dev, &super_error);
+        type->c_realize(instance->dev, errp);
     }
-    if (!super_error) {
+    if (!*errp) {
         instance->super_realized = true;
     }
 }
@@ -273,27 +273,20 @@ static void super_unrealize(ScriptInstance *instance)
     }
 }
 
-/* Returns: 0, or -1 with script_instance_super_error() set */
 int32_t script_instance_super(void *opaque, uint32_t kind)
 {
     ScriptInstance *instance = opaque;
+    Error *err = NULL;
     SCRIPT_API_GUARD();
 
-    error_free(super_error);
-    super_error = NULL;
     if (!instance->live) {
-        error_setg(&super_error, "the device is not being realized");
+        error_setg(&err, "the device is not being realized");
     } else if (kind == SCRIPT_REALIZE) {
-        super_realize(instance);
+        super_realize(instance, &err);
     } else if (instance->super_realized) {
         super_unrealize(instance);
     }
-    return super_error ? -1 : 0;
-}
-
-const char *script_instance_super_error(void)
-{
-    return super_error ? error_get_pretty(super_error) : NULL;
+    return script_result(err);
 }
 
 /* --- what enters the script --------------------------------------------- */

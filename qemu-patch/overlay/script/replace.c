@@ -86,24 +86,12 @@ bool script_replace_type(const char *replaced, const char *type,
 
 /* --- what boards connect without a way to fail ---------------------------- */
 
-static NamedGPIOList *find_lines(DeviceState *dev, const char *name)
-{
-    NamedGPIOList *list;
-
-    QLIST_FOREACH(list, &dev->gpios, node) {
-        if (!g_strcmp0(list->name, name)) {
-            return list;
-        }
-    }
-    return NULL;
-}
-
 static bool check_lines(DeviceState *dev, DeviceState *replaced, Error **errp)
 {
     NamedGPIOList *wanted;
 
     QLIST_FOREACH(wanted, &replaced->gpios, node) {
-        NamedGPIOList *list = find_lines(dev, wanted->name);
+        NamedGPIOList *list = script_gpio_list(dev, wanted->name);
         int in = list ? list->num_in : 0, out = list ? list->num_out : 0;
 
         if (in < wanted->num_in || out < wanted->num_out) {

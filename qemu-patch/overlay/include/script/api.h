@@ -168,7 +168,6 @@ int32_t script_chardev_room(void *chardev);
 const char *script_instance_type(void *instance);
 const char *script_instance_path(void *instance);
 int32_t script_instance_super(void *instance, uint32_t kind);
-const char *script_instance_super_error(void);
 void script_instance_free(uint32_t id);
 void *script_instance_object(void *instance);
 
