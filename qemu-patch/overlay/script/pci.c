@@ -290,70 +290,68 @@ VMStateField *script_pci_make_fields(VMStateField *field,
 
 /* --- what the script calls ------------------------------------------------ */
 
-static bool config_has(PCIDevice *dev, uint32_t address, uint32_t length)
+/* The device, if it is live and its configuration space has these bytes */
+static PCIDevice *config_of(ScriptInstance *instance, uint32_t address,
+                            uint32_t length)
 {
-    return length <= 4 && address <= pci_config_size(dev) - length;
+    PCIDevice *dev = instance->live ? PCI_DEVICE(instance->dev) : NULL;
+
+    return dev && length <= 4 && address <= pci_config_size(dev) - length ?
+        dev : NULL;
 }
 
 uint32_t script_pci_config_get(void *opaque, uint32_t address, uint32_t length)
 {
-    ScriptInstance *instance = opaque;
+    PCIDevice *dev;
     SCRIPT_API_GUARD();
 
-    if (!instance->live ||
-        !config_has(PCI_DEVICE(instance->dev), address, length)) {
-        return 0;
-    }
-    return ldn_le_p(PCI_DEVICE(instance->dev)->config + address, length);
+    dev = config_of(opaque, address, length);
+    return dev ? ldn_le_p(dev->config + address, length) : 0;
 }
 
 void script_pci_config_set(void *opaque, uint32_t address, uint32_t value,
                            uint32_t length)
 {
-    ScriptInstance *instance = opaque;
+    PCIDevice *dev;
     SCRIPT_API_GUARD();
 
-    if (instance->live &&
-        config_has(PCI_DEVICE(instance->dev), address, length)) {
-        stn_le_p(PCI_DEVICE(instance->dev)->config + address, length, value);
+    dev = config_of(opaque, address, length);
+    if (dev) {
+        stn_le_p(dev->config + address, length, value);
     }
 }
 
 void script_pci_config_allow(void *opaque, uint32_t address, uint32_t mask,
                              uint32_t length)
 {
-    ScriptInstance *instance = opaque;
+    PCIDevice *dev;
     SCRIPT_API_GUARD();
 
-    if (instance->live &&
-        config_has(PCI_DEVICE(instance->dev), address, length)) {
-        stn_le_p(PCI_DEVICE(instance->dev)->wmask + address, length, mask);
+    dev = config_of(opaque, address, length);
+    if (dev) {
+        stn_le_p(dev->wmask + address, length, mask);
     }
 }
 
 uint32_t script_pci_config_read(void *opaque, uint32_t address,
                                 uint32_t length)
 {
-    ScriptInstance *instance = opaque;
+    PCIDevice *dev;
     SCRIPT_API_GUARD();
 
-    if (!instance->live ||
-        !config_has(PCI_DEVICE(instance->dev), address, length)) {
-        return 0;
-    }
-    return pci_default_read_config(PCI_DEVICE(instance->dev), address, length);
+    dev = config_of(opaque, address, length);
+    return dev ? pci_default_read_config(dev, address, length) : 0;
 }
 
 void script_pci_config_write(void *opaque, uint32_t address, uint32_t value,
                              uint32_t length)
 {
-    ScriptInstance *instance = opaque;
+    PCIDevice *dev;
     SCRIPT_API_GUARD();
 
-    if (instance->live &&
-        config_has(PCI_DEVICE(instance->dev), address, length)) {
-        pci_default_write_config(PCI_DEVICE(instance->dev), address, value,
-                                 length);
+    dev = config_of(opaque, address, length);
+    if (dev) {
+        pci_default_write_config(dev, address, value, length);
     }
 }
 
