@@ -1,6 +1,7 @@
 import type { Pointer } from "bun:ffi";
 import { CHR_EVENT, CHR_WRITABLE, TIOCM } from "../native/abi.ts";
-import { cstring, qemu, rooms, text } from "../native/library.ts";
+import { cstring, text } from "../native/convert.ts";
+import { qemu, rooms } from "../native/library.ts";
 import { QemuError } from "../qom/error.ts";
 import type { Property, PropertyOptions } from "./fields.ts";
 import type { Handle } from "./handle.ts";

@@ -1,9 +1,10 @@
 /** What is wrong with a declaration's state and migration, found when the script is loaded. */
 
 import { MAX_SUBSECTIONS } from "../native/abi.ts";
-import { type Fail, has } from "./check.ts";
+import type { Fail } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
 import type { Field, Fields } from "./fields.ts";
+import { has } from "./members.ts";
 import type { MigrationSpec } from "./spec.ts";
 
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;

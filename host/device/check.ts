@@ -13,8 +13,6 @@ import { checkChardevs } from "./receivers.ts";
 import { checkRegions } from "./regions-check.ts";
 import { expiryMethod, timerSlots } from "./timer.ts";
 
-export { has, memberOf } from "./members.ts";
-
 /** Methods of the traits: a field of that name would be in the way. */
 const METHODS = [
   ...["init", "realize", "unrealize", "unparent", "finalize", "nmi"],

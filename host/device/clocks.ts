@@ -1,6 +1,7 @@
 /** Clock inputs and outputs of a device: docs/devel/clocks.rst of QEMU. */
 
-import { cstring, qemu, text } from "../native/library.ts";
+import { cstring, text } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 import type { ClockRef } from "../qom/devices.ts";
 import type { DeviceClass } from "./device.ts";
 import type { Field, Fields } from "./fields.ts";

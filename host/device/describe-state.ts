@@ -1,5 +1,5 @@
-import { has } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
+import { has } from "./members.ts";
 import type { Layout, Slot } from "./state.ts";
 
 /** A field as ScriptField of qapi/script.json, in the section, subsection or struct `owner`. */

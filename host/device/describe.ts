@@ -1,10 +1,11 @@
-import { checkDeclaration, has } from "./check.ts";
+import { checkDeclaration } from "./check.ts";
 import { clockName } from "./clocks.ts";
 import { describeProperties } from "./describe-properties.ts";
 import { describeState, scriptedParent } from "./describe-state.ts";
 import type { DeviceClass } from "./device.ts";
 import { describeDeviceTree } from "./device-tree.ts";
 import { describeLines } from "./lines.ts";
+import { has } from "./members.ts";
 import { describePci } from "./pci-spec.ts";
 import { servedBy } from "./receivers.ts";
 import { type IoRegionSpec, isIo, type RegionSpecs, sizeOf } from "./regions.ts";

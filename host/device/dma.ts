@@ -3,7 +3,8 @@
 
 import type { Pointer } from "bun:ffi";
 import { SHARED } from "../native/abi.ts";
-import { borrow, qemu, words } from "../native/library.ts";
+import { borrow } from "../native/convert.ts";
+import { qemu, words } from "../native/library.ts";
 import { StaleError } from "./errors.ts";
 import { Handle } from "./handle.ts";
 

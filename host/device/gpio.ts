@@ -1,7 +1,8 @@
 /** GPIO lines of a device, as its script uses them. */
 
 import type { Pointer } from "bun:ffi";
-import { cstring, qemu, text } from "../native/library.ts";
+import { cstring, text } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 import { QemuError } from "../qom/error.ts";
 import type { Handle } from "./handle.ts";
 import { type Lines, lineName } from "./lines.ts";

@@ -1,7 +1,7 @@
 /** Declaring GPIO lines. */
 
-import { has } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
+import { has } from "./members.ts";
 
 /** An array of GPIO lines, made by {@link lines}. */
 export interface Lines {

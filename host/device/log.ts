@@ -1,5 +1,6 @@
 import { LOG } from "../native/abi.ts";
-import { cstring, qemu } from "../native/library.ts";
+import { cstring } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 
 /** What to log; a function is run only if somebody wants to see it. */
 export type LogLine = string | (() => string);

@@ -1,7 +1,7 @@
 /** How a device declares what it is on a PCI bus, and what is wrong with such a declaration. */
 
-import { has } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
+import { has } from "./members.ts";
 import { type RegionSpec, sizeOf } from "./regions.ts";
 
 /** Number of a base address register. */

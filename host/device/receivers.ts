@@ -1,8 +1,8 @@
 /** Which members of a class serve which of its character devices. */
 
 import type { ChardevHandlers, ChardevProperty } from "./chardev.ts";
-import { has, memberOf } from "./check.ts";
 import type { DeviceClass } from "./device.ts";
+import { has, memberOf } from "./members.ts";
 
 /** Names of the methods that serve one character device; those of a trait are told its key. */
 export interface Served {

@@ -1,7 +1,8 @@
 /** What a device is to the bus: its regions, as declarations describe them and as its code finds them. */
 
 import type { Pointer } from "bun:ffi";
-import { borrow, qemu } from "../native/library.ts";
+import { borrow } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 import type { Handle } from "./handle.ts";
 import type { BarIndex, BarSpec } from "./pci-spec.ts";
 import type { TraceSpec } from "./trace.ts";

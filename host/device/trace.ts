@@ -1,7 +1,8 @@
 /** QEMU's trace events, which users switch by `-trace` and the monitor's `trace-event`. */
 
 import type { Pointer } from "bun:ffi";
-import { borrow, cstring, qemu } from "../native/library.ts";
+import { borrow, cstring } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 import { DeclarationError } from "./errors.ts";
 
 /** A trace event: call it with what is to be said. */

@@ -2,7 +2,8 @@
 
 import type { Pointer } from "bun:ffi";
 import { FRAME, KIND, LOAD_EXIT, STATUS } from "../native/abi.ts";
-import { bytes, cstring, doubles, qemu, text, words } from "../native/library.ts";
+import { cstring, text } from "../native/convert.ts";
+import { bytes, doubles, qemu, words } from "../native/library.ts";
 import { serveAccessor } from "../qom/accessors.ts";
 import { QemuError } from "../qom/error.ts";
 import { load } from "../script/loader.ts";

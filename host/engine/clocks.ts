@@ -1,8 +1,8 @@
 /** Changes of clock inputs. */
 
-import { memberOf } from "../device/check.ts";
 import { clockName } from "../device/clocks.ts";
 import type { DeviceClass } from "../device/device.ts";
+import { memberOf } from "../device/members.ts";
 import { type Instance, type ScriptedDevice, synchronous } from "./instances.ts";
 
 /** What a device does when one of its clock inputs changes. */

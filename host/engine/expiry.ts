@@ -1,7 +1,7 @@
 /** Expiry of timers. */
 
-import { memberOf } from "../device/check.ts";
 import type { DeviceClass } from "../device/device.ts";
+import { memberOf } from "../device/members.ts";
 import { expiryMethod, TIMERS, timerSlots } from "../device/timer.ts";
 import type { Expiry, ScriptedDevice } from "./instances.ts";
 

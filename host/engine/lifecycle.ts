@@ -2,20 +2,22 @@
 
 import type { Pointer } from "bun:ffi";
 import { Chardev } from "../device/chardev.ts";
-import { checkMade, has } from "../device/check.ts";
+import { checkMade } from "../device/check.ts";
 import { clockInputs, clockOutputs } from "../device/clocks.ts";
 import { type DeviceClass, make, SELF } from "../device/device.ts";
 import { Dma } from "../device/dma.ts";
 import { type InputPort, inputPort, outputArrays } from "../device/gpio.ts";
 import { Handle } from "../device/handle.ts";
 import { irqLines } from "../device/irq.ts";
+import { has } from "../device/members.ts";
 import { makePci } from "../device/pci.ts";
 import { servedBy } from "../device/receivers.ts";
 import { isIo, makeRegions } from "../device/regions.ts";
 import type { DeviceSpec } from "../device/spec.ts";
 import { dropStructs, staleViews, VIEWS, viewsOf } from "../device/state.ts";
 import { makeTimers, TIMERS } from "../device/timer.ts";
-import { borrow, qemu, text } from "../native/library.ts";
+import { borrow, text } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 import { forgetAccessors } from "../qom/accessors.ts";
 import { wrap } from "../qom/classes.ts";
 import { SelfReference } from "../qom/reference.ts";

@@ -2,7 +2,8 @@
 
 import type { Pointer } from "bun:ffi";
 import { MAX_BLOB } from "../native/abi.ts";
-import { borrow, qemu } from "../native/library.ts";
+import { borrow } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 import { type Instance, type ScriptedDevice, synchronous } from "./instances.ts";
 
 /** Calls a method of the device's by name; its presence was checked when the script was loaded. */

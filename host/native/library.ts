@@ -2,8 +2,6 @@ import { dlopen, type Library, type Pointer, toArrayBuffer } from "bun:ffi";
 import { ABI, BYTES_OFFSET, MAX_BYTES, MAX_ROOMS, ROOMS_OFFSET, SHARED_SIZE } from "./abi.ts";
 import { SYMBOLS } from "./symbols.ts";
 
-export { borrow, cstring, text } from "./convert.ts";
-
 export type Symbols = Library<typeof SYMBOLS>["symbols"];
 
 /** The C functions. Set by {@link openLibrary}; nothing before that may call one. */

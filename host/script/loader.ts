@@ -9,7 +9,8 @@ import { tableOf } from "../device/registers.ts";
 import { initialState } from "../device/state.ts";
 import { traceEvents } from "../device/trace.ts";
 import { classes } from "../engine/instances.ts";
-import { cstring, qemu, text } from "../native/library.ts";
+import { cstring, text } from "../native/convert.ts";
+import { qemu } from "../native/library.ts";
 import { scriptGlobals } from "./globals.ts";
 import { ExitRequest, hasSite, isA, oneLine, report } from "./report.ts";
 

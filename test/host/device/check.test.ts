@@ -16,8 +16,9 @@ import {
   unused,
 } from "qemu-script";
 import PL011 from "../../../devices/pl011.ts";
-import { checkDeclaration, checkMade, has, memberOf, propertyName } from "../../../host/device/check.ts";
+import { checkDeclaration, checkMade, propertyName } from "../../../host/device/check.ts";
 import { describe as describeClass } from "../../../host/device/describe.ts";
+import { has, memberOf } from "../../../host/device/members.ts";
 import { makeDevice } from "./instance.ts";
 
 /** Declares what the type checker would refuse, or cannot see. */
