@@ -15,6 +15,7 @@ export {
   type ClockInput,
   type ClockLine,
   type ClockOutput,
+  type ClockRate,
   type ClockSpec,
   clockState,
   type OtherClock,

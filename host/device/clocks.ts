@@ -12,18 +12,22 @@ import { has } from "./members.ts";
 export interface ClockSpec {
   /** Of the input. */
   readonly name: string;
-  /** Method to call when the clock changes, in place of `clockChanged()`. */
+  /** Method to call when the clock changes, in place of `clockChanged()` and with the same arguments. */
   readonly changed: string;
 }
 
 /** How fast a clock is; all are 0 for one that stands, or is not connected. */
-export interface ClockLine {
+export interface ClockRate {
   /** Frequency in Hz, without the fraction. */
   readonly hz: number;
   /** Period in ns. */
   readonly ns: number;
   /** Period in units of 2^-32 ns: all digits that QEMU has. */
   readonly period: bigint;
+}
+
+/** A clock of the device: its rate is what it is now. */
+export interface ClockLine extends ClockRate {
   /** Path of the clock's QOM object. */
   readonly path: string;
 }
@@ -62,6 +66,12 @@ export interface ClockOutput extends ClockLine {
    * @throws Error as {@link ClockInput.connect}
    */
   connect(target: OtherClock): void;
+}
+
+/** @internal The rate of a clock that had this period. */
+export function clockRate(period: bigint): ClockRate {
+  const second = (10n ** 9n) << 32n;
+  return { hz: period === 0n ? 0 : Number(second / period), ns: Number(period) / 2 ** 32, period };
 }
 
 function checked(value: number, unit: string): number {

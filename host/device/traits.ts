@@ -4,6 +4,7 @@
  */
 
 import type { ChardevEvent } from "./chardev.ts";
+import type { ClockRate } from "./clocks.ts";
 
 /** Acts as soon as there is an object of its type: properties are not set yet, and `config` is not known. */
 export interface Initializable {
@@ -178,6 +179,9 @@ export interface ConfigWriter {
 
 /** Takes note when one of its clock inputs changes, except those that name a method of their own. */
 export interface ClockListener {
-  /** @param name of the clock input */
-  clockChanged(name: string): void;
+  /**
+   * @param name of the clock input
+   * @param rate what the clock changed to; it may have changed again since
+   */
+  clockChanged(name: string, rate: ClockRate): void;
 }

@@ -84,7 +84,7 @@ function act(instance: Instance, frame: number): void {
       accessConfig(instance, at);
       return;
     case KIND.CLOCK:
-      changeClock(instance, words[at + FRAME.offset]!);
+      changeClock(instance, words[at + FRAME.offset]!, bytes);
       return;
   }
 }

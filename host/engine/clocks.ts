@@ -1,6 +1,6 @@
 /** Changes of clock inputs. */
 
-import { clockName } from "../device/clocks.ts";
+import { type ClockRate, clockName, clockRate } from "../device/clocks.ts";
 import type { DeviceClass } from "../device/device.ts";
 import { memberOf } from "../device/members.ts";
 import { type Instance, type ScriptedDevice, synchronous } from "./instances.ts";
@@ -10,7 +10,7 @@ export interface ClockPort {
   readonly name: string;
   readonly method: string;
   /** Undefined if it does not care. */
-  readonly run: ((this: ScriptedDevice, name: string) => unknown) | undefined;
+  readonly run: ((this: ScriptedDevice, name: string, rate: ClockRate) => unknown) | undefined;
 }
 
 /** Looked up when a device is realized, not each time. */
@@ -21,8 +21,9 @@ export function clockPortsOf(cls: DeviceClass): ClockPort[] {
   });
 }
 
-/** Tells the device of a change. */
-export function changeClock({ device, clocks }: Instance, index: number): void {
+/** Tells the device of a change. @param period what the clock changed to, as C has it */
+export function changeClock({ device, clocks }: Instance, index: number, period: Uint8Array): void {
   const { name, method, run } = clocks[index]!;
-  synchronous(method, run?.call(device, name));
+  const rate = clockRate(new DataView(period.buffer, period.byteOffset).getBigUint64(0, true));
+  synchronous(method, run?.call(device, name, rate));
 }

@@ -2,6 +2,7 @@ import type { Pointer } from "bun:ffi";
 import type { Bank } from "../device/bank.ts";
 import type { AccessTrace } from "../device/bank-trace.ts";
 import type { Chardev } from "../device/chardev.ts";
+import type { ClockRate } from "../device/clocks.ts";
 import type { DeviceClass, QomObject } from "../device/device.ts";
 import type { InputPort } from "../device/gpio.ts";
 import type { HasViews } from "../device/state.ts";
@@ -33,7 +34,7 @@ export interface Traits {
   postLoad?(version: number): unknown;
   save?(): unknown;
   load?(bytes: Uint8Array, version: number): unknown;
-  clockChanged?(name: string): unknown;
+  clockChanged?(name: string, rate: ClockRate): unknown;
   configRead?(address: number, length: number): unknown;
   configWrite?(address: number, value: number, length: number): unknown;
 }

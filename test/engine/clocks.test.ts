@@ -30,6 +30,7 @@ const SOURCE = `
         SCALE: { at: 0x0c, write: "scale" },
         THIRD: { at: 0x10, write: "third" },
         WRONG: { at: 0x14, write: "wrong" },
+        TWICE: { at: 0x18, write: "setTwice" },
       });
     }
     realize() {
@@ -44,12 +45,16 @@ const SOURCE = `
     setPeriod(low: number) { this.clockOutputs.sck.setPeriod((3n << 32n) + BigInt(low)); }
     scale(factors: number) { this.clockOutputs.sck.scale(factors >>> 16, factors & 0xffff); }
     third(hz: number) { this.clockOutputs.sck.setHz(hz / 3); }
+    setTwice(hz: number) {
+      this.clockOutputs.sck.setHz(hz);
+      this.clockOutputs.sck.setHz(2 * hz);
+    }
     wrong() { this.clockOutputs.sck.setHz(Number.NaN); }
   }`;
 
 /** One with two inputs, which makes a clock of half the first one's frequency. */
 const SINK = `
-  import { type ClockListener, string, SysBusDevice } from "qemu-script";
+  import { type ClockListener, type ClockRate, string, SysBusDevice } from "qemu-script";
   export default class Sink extends SysBusDevice.with({
     type: "sink-ts",
     properties: { source: string(), mode: string() },
@@ -72,8 +77,8 @@ const SINK = `
       if (this.config.mode === "throw") throw new Error("thrown by clk");
       if (this.config.mode === "async") return Promise.resolve();
     }
-    apbChanged() {
-      console.log(\`apb alone: \${this.clocks.apb.hz} Hz\`);
+    apbChanged(name: string, { hz, ns, period }: ClockRate) {
+      console.log(\`\${name} alone: \${hz} Hz, \${ns} ns, \${period}; now \${this.clocks.apb.hz} Hz\`);
     }
   }`;
 
@@ -203,8 +208,20 @@ describe("a clock input", () => {
   test("calls a method of its own if it names one", async () => {
     const { qemu, write } = await start([`${FROM_SOURCE},mode=both`]);
     await write(0x00, 4000);
-    await qemu.stderr.waitFor("apb alone: 4000 Hz\n", SOON_MS);
-    expect(qemu.stderr.lines.filter((line) => line.startsWith("apb"))).toEqual(["apb alone: 4000 Hz"]);
+    await qemu.stderr.waitFor("apb alone: 4000 Hz, 250000 ns, 1073741824000000; now 4000 Hz\n", SOON_MS);
+    expect(qemu.stderr.lines.filter((line) => line.startsWith("apb"))).toHaveLength(1);
+  });
+
+  test("tells each change, also if it has changed again since", async () => {
+    const { qemu, write } = await start([`${FROM_SOURCE},mode=both`]);
+    await write(0x18, 2000);
+    await qemu.stderr.waitFor(/^apb alone: 4000 Hz/m, SOON_MS);
+    expect(qemu.stderr.lines.filter((line) => line.startsWith("apb"))).toEqual([
+      "apb alone: 2000 Hz, 500000 ns, 2147483648000000; now 4000 Hz",
+      "apb alone: 4000 Hz, 250000 ns, 1073741824000000; now 4000 Hz",
+    ]);
+    await write(0x00, 0);
+    await qemu.stderr.waitFor("apb alone: 0 Hz, 0 ns, 0; now 0 Hz\n", SOON_MS);
   });
 
   test("follows through other devices, and through a divider", async () => {
@@ -252,7 +269,7 @@ describe("a clock's method", () => {
   });
 
   test("must be there if it is named", async () => {
-    const path = script(SINK.replace("apbChanged() {", "other() {"));
+    const path = script(SINK.replace("apbChanged(", "other("));
     const { status, stderr } = await Qemu.run(["-M", "none", ...HEADLESS, "-script", `path=${path}`]);
     expect(status).toBe(1);
     expect(stderr).toContain("sink-ts: clock apb: Sink has no method apbChanged()");

@@ -4,6 +4,7 @@ import { expectTypeOf } from "bun:test";
 import {
   type ClockInput,
   type ClockOutput,
+  type ClockRate,
   type ClockReading,
   clock,
   clockState,
@@ -156,6 +157,14 @@ class Clocked extends SysBusDevice.with({
     this.clocks.clk.connect(this.clockOutputs.sck);
     this.clockOutputs.sck.connect("/machine/x/clk");
     this.clockOutputs.sck.setPeriod(5n);
+  }
+
+  apbChanged(name: string, rate: ClockRate) {
+    expectTypeOf(rate.period).toEqualTypeOf<bigint>();
+    this.clocks.apb satisfies ClockRate;
+    // @ts-expect-error of any clock: `name` says of which
+    rate.path;
+    return name;
   }
 
   wrongLines() {

@@ -15,10 +15,11 @@
 static void clock_changed(void *opaque, ClockEvent event)
 {
     ScriptClockPort *port = opaque;
+    uint64_t period = port->clock->period;
 
     if (port->instance->live) {
-        script_post(SCRIPT_CLOCK, port->instance->id, port->index, 0, NULL, 0,
-                    NULL, NULL);
+        script_post(SCRIPT_CLOCK, port->instance->id, port->index, 0,
+                    &period, sizeof(period), NULL, NULL);
     }
 }
 

@@ -33,7 +33,7 @@
 #define SCRIPT_POST_LOAD 8     /* value: version */
 #define SCRIPT_RECEIVE 9       /* size bytes in the byte buffer */
 #define SCRIPT_CHR_EVENT 10    /* value: QEMUChrEvent, or the one below */
-#define SCRIPT_CLOCK 11        /* offset: which clock input */
+#define SCRIPT_CLOCK 11        /* offset: which clock input; bytes: period */
 #define SCRIPT_GPIO 12         /* offset: inputs; value: line; high: level */
 #define SCRIPT_TIMER 13        /* offset: which timer */
 #define SCRIPT_RESET_ENTER 14  /* value: ResetType, as of the next two */
