@@ -5,9 +5,9 @@ export type BitRange = number | readonly [highest: number, lowest: number];
 
 /**
  * What the guest can do with the bits of a register, in the words of hardware manuals: read and write, read only,
- * write only, write 1 (or 0) to clear, write 1 to set, cleared by reading, and nothing at all.
+ * write only, write 1 (or 0) to clear, write 1 to set, write anything to clear, cleared by reading, and nothing at all.
  */
-export type Mode = "rw" | "ro" | "wo" | "w1c" | "w1s" | "w0c" | "rc" | "reserved";
+export type Mode = "rw" | "ro" | "wo" | "w1c" | "w1s" | "w0c" | "wc" | "rc" | "reserved";
 
 /** A part of a register that differs from the rest of it. */
 export interface BitField {
@@ -91,6 +91,7 @@ export interface Masks {
   readonly w1c: number;
   readonly w1s: number;
   readonly w0c: number;
+  readonly wc: number;
   readonly rc: number;
   /** Read as 0. */
   readonly wo: number;
@@ -113,6 +114,7 @@ export function masksOf(mode: Mode, mask: number, parts: readonly Part[]): Masks
     w1c: of("w1c", mask),
     w1s: of("w1s", mask),
     w0c: of("w0c", mask),
+    wc: of("wc", mask),
     rc: of("rc"),
     wo: of("wo"),
     reserved: of("reserved"),

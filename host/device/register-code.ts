@@ -115,7 +115,7 @@ export function reader(one: One): Reader | undefined {
 // --- writing ------------------------------------------------------------------------------------------------------
 
 /** Source that stores `v`, as the modes of the bits have it. */
-function storing(held: string, { rw, w1c, w1s, w0c }: Masks): string {
+function storing(held: string, { rw, w1c, w1s, w0c, wc }: Masks): string {
   const all = 0xffffffff;
   if (rw === all) {
     return `${held} = v;`;
@@ -129,6 +129,9 @@ function storing(held: string, { rw, w1c, w1s, w0c }: Masks): string {
   }
   if (w0c !== 0) {
     steps.push(`n &= v | ${~w0c >>> 0};`);
+  }
+  if (wc !== 0) {
+    steps.push(`n &= ${~wc >>> 0};`);
   }
   return [...steps, `${held} = n >>> 0;`].join(" ");
 }

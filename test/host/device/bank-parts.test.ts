@@ -145,10 +145,11 @@ describe("named bits", () => {
         W1C: { at: [11, 8], mode: "w1c" },
         W1S: { at: [15, 12], mode: "w1s" },
         W0C: { at: [19, 16], mode: "w0c" },
+        WC: { at: [23, 20], mode: "wc" },
       },
     });
-    // f0f0f0f0: rw gets 5, ro stays f, 0 & ~5, f | 5, 0 & 5, the rest is like the register.
-    expect(reg.write(0xabc55555)).toBe(0xabc0f0f5);
+    // f0f0f0f0: rw gets 5, ro stays f, 0 & ~5, f | 5, 0 & 5, f goes, the rest is like the register.
+    expect(reg.write(0xabc55555)).toBe(0xab00f0f5);
     reg.device.value = 0xffffffff;
     expect(reg.write(0x00055550)).toBe(0x0005faf0);
   });

@@ -158,6 +158,13 @@ describe("mode", () => {
     expect(reg.write(0x7fffff0f)).toBe(0x70f0f000);
   });
 
+  test("wc: a write clears, whatever is written", () => {
+    for (const value of [0, 5, 0xffffffff]) {
+      expect(one({ field: "value", mode: "wc" }).write(value)).toBe(0);
+    }
+    expect(one({ field: "value", mode: "wc" }).read()).toBe(0xf0f0f0f0);
+  });
+
   test("rc: reading clears", () => {
     const reg = one({ field: "value", mode: "rc" });
     expect([reg.read(), reg.read(), reg.device.value]).toEqual([0xf0f0f0f0, 0, 0]);
@@ -170,6 +177,7 @@ describe("mode", () => {
     ["w1c", 0x70f0f0f0],
     ["w1s", 0x0000000f],
     ["w0c", 0x7fffffff],
+    ["wc", 0x00000001],
   ] as const)("%s calls `changed`", (mode, value) => {
     const reg = one({ field: "value", mode, changed: "noteChange" });
     const result = reg.write(value);
@@ -193,6 +201,8 @@ describe("a mask is the bits that a write changes", () => {
     ["w1s", 0xff000000, 0xffffffff, 0xfff0f0f0],
     ["w0c", 0x0000ffff, 0x00000000, 0xf0f00000],
     ["w0c", 0xff000000, 0x00000000, 0x00f0f0f0],
+    ["wc", 0x0000ffff, 0x00000001, 0xf0f00000],
+    ["wc", 0xff000000, 0x00000001, 0x00f0f0f0],
   ] as const)("%s, mask %p", (mode, mask, written, stored) => {
     expect(one({ field: "value", mode, mask }).write(written)).toBe(stored);
   });
@@ -408,7 +418,7 @@ describe("refused when a script is loaded", () => {
   });
 
   // The guest's writes would be lost, without a word.
-  test.each(["rw", "wo", "w1c", "w1s", "w0c", undefined])("a getter in mode %p", (mode) => {
+  test.each(["rw", "wo", "w1c", "w1s", "w0c", "wc", undefined])("a getter in mode %p", (mode) => {
     refuses(
       { REG: { at: 0, field: "doubled", mode } },
       `probe: register REG of regs: field: Probe's doubled cannot be written: give it mode "ro" or a write method`,
