@@ -98,8 +98,8 @@ function checkSubsections(cls: DeviceClass, fail: Fail): void {
     if (!SUBSECTION.test(name)) {
       fail(`${key}: '${name}' is no name for a subsection`);
     }
-    if (needed !== undefined && !has(cls, needed)) {
-      fail(`${key}: needed: ${cls.name} has no method ${needed}()`);
+    if (needed !== undefined && !has(cls, needed) && cls.spec.properties?.[needed]?.kind !== "bool") {
+      fail(`${key}: needed: ${cls.name} has no method ${needed}(), and no property ${needed} of kind bool`);
     }
     checkVersions(key, subsection, fail);
     checkSince(`${key}.`, fields!, subsection.version ?? 1, fail);

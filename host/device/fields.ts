@@ -76,7 +76,10 @@ export interface SubsectionOptions {
   readonly version?: number;
   /** Oldest version that can be loaded; the version if absent. */
   readonly minimum?: number;
-  /** Method that says, when the device is saved, whether to save this; it is always saved if absent. */
+  /**
+   * Says, when the device is saved, whether to save this: a method, or the key of a property that is a `bool`. It is
+   * always saved if absent.
+   */
   readonly needed?: string;
 }
 

@@ -56,8 +56,8 @@ export function since<V>(version: number, field: Field<V>): Field<V> {
 }
 
 /**
- * Fields that migrate as a part of their own, and only if the method `needed` says so when the device is saved: what
- * most guests never use can so be added without a new version. Apart from that they are a struct of the state.
+ * Fields that migrate as a part of their own, and only if `needed` says so when the device is saved: what most guests
+ * never use can so be added without a new version. Apart from that they are a struct of the state.
  */
 export function subsection<const F extends Fields>(
   options: SubsectionOptions & { readonly state: F },

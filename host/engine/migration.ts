@@ -6,8 +6,11 @@ import { borrow } from "../native/convert.ts";
 import { qemu } from "../native/library.ts";
 import { type Instance, type ScriptedDevice, synchronous } from "./instances.ts";
 
-/** Calls a method of the device's by name; its presence was checked when the script was loaded. */
+/** Asks a method of the device's, or a property; that there is one was checked when the script was loaded. */
 function ask(device: ScriptedDevice, name: string): unknown {
+  if (!(name in device)) {
+    return Reflect.get(Reflect.get(device, "config"), name);
+  }
   const answer = (Reflect.get(device, name) as () => unknown).call(device);
   synchronous(name, answer);
   return answer;

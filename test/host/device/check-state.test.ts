@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  bool,
   DeclarationError,
   type DeviceClass,
   SysBusDevice,
@@ -108,8 +109,12 @@ describe("a subsection", () => {
     refuses({ state: { blob: sub() } }, "there are two subsections blob", { save: nothing, load: nothing });
   });
 
-  test("has a method to ask", () => {
-    refuses({ state: { a: sub({ needed: "isNeeded" }) } }, "a: needed: Bad has no method isNeeded()");
+  test("has a method to ask, or a property", () => {
+    const state = { a: sub({ needed: "isNeeded" }) };
+    accepts({ state, properties: { isNeeded: bool({ default: true }) } });
+    const reason = "a: needed: Bad has no method isNeeded(), and no property isNeeded of kind bool";
+    refuses({ state }, reason);
+    refuses({ state, properties: { isNeeded: u8({ default: 1 }) } }, reason);
   });
 
   test("has versions that make sense", () => {
