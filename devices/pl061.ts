@@ -8,12 +8,16 @@
  */
 
 import {
+  type DeviceRef,
   guestError,
+  hex,
   lines,
   type Realizable,
+  type ResetEnter,
   type ResetHold,
   registers,
   SysBusDevice,
+  type TracedAccess,
   u32,
 } from "qemu-script";
 
@@ -25,8 +29,6 @@ const PUR = 4;
 const PDR = 5;
 const UNLOCK = 0xacce551;
 
-const hex = (value: number) => `0x${value.toString(16)}`;
-
 export default class PL061
   extends SysBusDevice.with({
     type: "pl061-ts",
@@ -35,8 +37,29 @@ export default class PL061
     irqs: ["GPIOINTR"],
     inputs: { pins: lines(PINS, { anonymous: true, changed: "pinChanged" }) },
     outputs: { pins: lines(PINS, { anonymous: true }) },
-    regions: { regs: { name: "pl061", size: 0x1000, read: "readNothing", write: "writeNothing" } },
-    traces: ["pl061_reset", "pl061_update", "pl061_set_output", "pl061_input_change", "pl061_update_istate"],
+    regions: {
+      regs: {
+        name: "pl061",
+        size: 0x1000,
+        read: "readNothing",
+        write: "writeNothing",
+        trace: {
+          text: ({ offset, value }: TracedAccess, { path }: DeviceRef) =>
+            `${path} offset ${hex(offset)} value ${hex(value)}`,
+        },
+      },
+    },
+    traces: {
+      pl061_reset: ({ path }: DeviceRef) => `${path} reset`,
+      pl061_update: ({ path }: DeviceRef, dir: number, data: number, pullups: number, floating: number) =>
+        `${path} GPIODIR ${hex(dir)} GPIODATA ${hex(data)} pullups ${hex(pullups)} floating ${hex(floating)}`,
+      pl061_set_output: ({ path }: DeviceRef, pin: number, level: number) =>
+        `${path} setting output ${pin} to ${level}`,
+      pl061_input_change: ({ path }: DeviceRef, pin: number, level: number) =>
+        `${path} input ${pin} changed to ${level}`,
+      pl061_update_istate: ({ path }: DeviceRef, status: number, enabled: number, level: number) =>
+        `${path} GPIORIS ${hex(status)} GPIOIE ${hex(enabled)} interrupt level ${level}`,
+    },
     migration: { name: "pl061", version: 4 },
     state: {
       locked: u32(1),
@@ -55,7 +78,7 @@ export default class PL061
       analog: u32(0),
     },
   })
-  implements Realizable, ResetHold
+  implements Realizable, ResetEnter, ResetHold
 {
   static {
     registers(PL061, "regs", {
@@ -80,8 +103,11 @@ export default class PL061
     }
   }
 
+  resetEnter() {
+    this.trace.pl061_reset(this.object);
+  }
+
   resetHold() {
-    this.trace.pl061_reset(() => `${this.object.path} reset`);
     this.setOutputs(this.pulledUp, ~this.floating);
   }
 
@@ -100,18 +126,13 @@ export default class PL061
 
   update() {
     const { dir, data, pulledUp, floating } = this;
-    this.trace.pl061_update(() => {
-      const pins = `GPIODIR ${hex(dir)} GPIODATA ${hex(data)}`;
-      return `${this.object.path} ${pins} pullups ${hex(pulledUp)} floating ${hex(floating)}`;
-    });
+    this.trace.pl061_update(this.object, dir, data, pulledUp, floating);
     const out = (data & dir) | pulledUp | (this.oldOut & floating);
     this.setOutputs(out, this.oldOut ^ out);
     this.takeInputs((this.oldIn ^ data) & ~dir);
-    this.irqs.GPIOINTR.set(this.activeInterrupts !== 0);
-    this.trace.pl061_update_istate(() => {
-      const interrupts = `GPIORIS ${hex(this.status)} GPIOIE ${hex(this.enabled)}`;
-      return `${this.object.path} ${interrupts} interrupt level ${Number(this.activeInterrupts !== 0)}`;
-    });
+    const interrupts = this.activeInterrupts !== 0;
+    this.trace.pl061_update_istate(this.object, this.status, this.enabled, Number(interrupts));
+    this.irqs.GPIOINTR.set(interrupts);
   }
 
   setOutputs(levels: number, which: number) {
@@ -119,7 +140,7 @@ export default class PL061
     for (let pin = 0; pin < PINS; pin++) {
       if (which & (1 << pin)) {
         const level = (levels >> pin) & 1;
-        this.trace.pl061_set_output(() => `${this.object.path} setting output ${pin} to ${level}`);
+        this.trace.pl061_set_output(this.object, pin, level);
         this.outputs.pins.set(pin, level === 1);
       }
     }
@@ -129,8 +150,7 @@ export default class PL061
   takeInputs(changed: number) {
     for (let pin = 0; changed >> pin; pin++) {
       if (changed & (1 << pin)) {
-        const level = (this.data >> pin) & 1;
-        this.trace.pl061_input_change(() => `${this.object.path} input ${pin} changed to ${level}`);
+        this.trace.pl061_input_change(this.object, pin, (this.data >> pin) & 1);
         this.oldIn = this.data;
       }
     }

@@ -50,6 +50,7 @@ export {
   unused,
 } from "./device/fields.ts";
 export { GpioInput, type InputLines, type OutputLines } from "./device/gpio.ts";
+export { hex } from "./device/hex.ts";
 export type { IrqLine, IrqLines } from "./device/irq.ts";
 export { type InputOptions, type Lines, type LinesOptions, lines } from "./device/lines.ts";
 export { guestError, type LogLine, unimplemented } from "./device/log.ts";
@@ -90,7 +91,7 @@ export {
   type TimerOptions,
   timer,
 } from "./device/timer.ts";
-export type { TracedAccess, TraceEvent, TraceSpec } from "./device/trace.ts";
+export type { TracedAccess, TraceEvent, TraceSpec, TraceText } from "./device/trace.ts";
 export type * from "./device/traits.ts";
 export type { Accessors, AccessorType } from "./qom/accessors.ts";
 export type { RefClass, ScriptedClass, Settable } from "./qom/classes.ts";

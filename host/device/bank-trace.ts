@@ -1,16 +1,17 @@
 /** Trace events of the accesses to a region. */
 
+import type { DeviceRef } from "../qom/devices.ts";
 import type { Bank } from "./bank.ts";
-import type { DeviceClass } from "./device.ts";
+import type { DeviceClass, QomObject } from "./device.ts";
 import type { IoRegionSpec } from "./regions.ts";
-import { accessText, type TracedAccess, traceEvent } from "./trace.ts";
+import { accessText, traceEvent } from "./trace.ts";
 
 /** Tells the accesses to one region. */
 export interface AccessTrace {
   /** After a read: `value` is what the handler returned. */
-  read(offset: number, value: unknown, size: number): void;
+  read(device: QomObject, offset: number, value: unknown, size: number): void;
   /** Before a write of `low` and, of 8 bytes, `high`. */
-  write(offset: number, low: number, high: number, size: number): void;
+  write(device: QomObject, offset: number, low: number, high: number, size: number): void;
 }
 
 /** Letters, digits and underscores of the region's name, or of its type's and its key. */
@@ -27,20 +28,30 @@ export function accessTrace(cls: DeviceClass, key: string, bank: Bank): AccessTr
   if (trace === false) {
     return undefined;
   }
-  const reads = traceEvent(trace.read ?? `${stem(cls, key)}_read`);
-  const writes = traceEvent(trace.write ?? `${stem(cls, key)}_write`);
-  const text = trace.text ?? accessText;
-  const describe = (offset: number, value: number | bigint, size: number): Omit<TracedAccess, "writes"> => {
-    const fields = typeof value === "number" ? bank.fields(offset >>> 2, value) : "";
-    return { offset, value, size, register: bank.labels[offset >>> 2], fields };
+  const { text = accessText } = trace;
+  const tell = (device: QomObject, offset: number, value: number | bigint, size: number, writes: boolean) => {
+    const word = offset >>> 2;
+    const fields = typeof value === "number" ? bank.fields(word, value) : "";
+    const access = {
+      offset,
+      value,
+      size,
+      writes,
+      register: bank.labels[word],
+      name: bank.names[word],
+      fields,
+    };
+    return text(access, device.object as DeviceRef);
   };
+  const reads = traceEvent(trace.read ?? `${stem(cls, key)}_read`, tell);
+  const writes = traceEvent(trace.write ?? `${stem(cls, key)}_write`, tell);
   return {
-    read: (offset, value, size) =>
-      reads(() => {
-        const shown = typeof value === "number" || typeof value === "bigint" ? value : 0;
-        return text({ ...describe(offset, shown, size), writes: false });
-      }),
-    write: (offset, low, high, size) =>
-      writes(() => text({ ...describe(offset, whole(low, high), size), writes: true })),
+    read(device, offset, value, size) {
+      const shown = typeof value === "number" || typeof value === "bigint" ? value : 0;
+      reads(device, offset, shown, size, false);
+    },
+    write(device, offset, low, high, size) {
+      writes(device, offset, whole(low, high), size, true);
+    },
   };
 }

@@ -2,6 +2,7 @@ import type { Access } from "./access.ts";
 import { decode, type Part, partsOf } from "./bits.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
+import { hex } from "./hex.ts";
 import { guestError } from "./log.ts";
 import { memberOf } from "./members.ts";
 import type { IoRegionSpec } from "./regions.ts";
@@ -21,14 +22,14 @@ export interface Bank {
   writeOther(device: object, offset: number, value: number, access: Access): unknown;
   /** The register of each word, as trace events tell it. */
   readonly labels: readonly (string | undefined)[];
+  /** The key of each in its table, which the registers of an array share. */
+  readonly names: readonly (string | undefined)[];
   /** `FEN WLEN=3`: the fields of a register's value that are not 0. */
   fields(word: number, value: number): string;
 }
 
 /** A table of more registers would be a mistake: 64 MiB of them. */
 const MOST_WORDS = 2 ** 24;
-
-const hex = (value: number) => `0x${value.toString(16)}`;
 
 /** How many words it takes, and how many bytes there are from one to the next. */
 export function extent({ count, stride, values }: AnyRegister): { count: number; stride: number } {
@@ -162,5 +163,6 @@ export function compile(cls: DeviceClass, region: string, table: Table, options:
     checkGaps(cls.spec.type, region, spec.size, owners);
   }
   const fields = (word: number, value: number) => decode(parts[word] ?? [], value);
-  return { readers, writers, plain, labels, fields, ...others(cls, spec.name ?? region, spec) };
+  const names = owners;
+  return { readers, writers, plain, labels, names, fields, ...others(cls, spec.name ?? region, spec) };
 }

@@ -136,14 +136,14 @@ function checkIrqs(names: readonly string[], fail: Fail): void {
   }
 }
 
-function checkTraces(names: readonly string[], fail: Fail): void {
-  for (const name of names) {
+function checkTraces(traces: Readonly<Record<string, unknown>>, fail: Fail): void {
+  for (const [name, text] of Object.entries(traces)) {
     if (!/^[A-Za-z_]\w*$/.test(name)) {
       fail(`traces: '${name}' is no name for a trace event`);
     }
-  }
-  if (new Set(names).size !== names.length) {
-    fail("traces: two events have the same name");
+    if (typeof text !== "function") {
+      fail(`traces: ${name}: what makes its text is a function`);
+    }
   }
 }
 
@@ -173,7 +173,7 @@ export function checkDeclaration(cls: DeviceClass): void {
   checkIrqs(spec.irqs ?? [], fail);
   checkLines(cls, fail);
   checkRegions(cls, fail);
-  checkTraces(spec.traces ?? [], fail);
+  checkTraces(spec.traces ?? {}, fail);
   checkPci(cls, fail);
   checkMigration(cls, fail);
 }

@@ -1,6 +1,7 @@
 /** How a device declares what it is on a PCI bus, and what is wrong with such a declaration. */
 
 import type { DeviceClass } from "./device.ts";
+import { hex } from "./hex.ts";
 import { has } from "./members.ts";
 import { type RegionSpec, sizeOf } from "./regions.ts";
 
@@ -88,7 +89,6 @@ function barOf({ bar }: RegionSpec): Required<BarSpec> | undefined {
   };
 }
 
-const hex = (value: number) => `0x${value.toString(16)}`;
 const isPowerOf2 = (value: number) => Number.isSafeInteger(Math.log2(value));
 
 function checkNumber(name: string, value: number | undefined, limit: number, fail: Fail): void {

@@ -1,10 +1,9 @@
 import { type Mode, type Part, partsOf } from "./bits.ts";
 import type { DeclaredClass, DeviceClass } from "./device.ts";
+import { hex } from "./hex.ts";
 import { stores } from "./register-check.ts";
 import { type AnyRegister, tableOf } from "./registers.ts";
 import type { RegionsOf } from "./spec.ts";
-
-const hex = (value: number, digits = 1) => `0x${value.toString(16).padStart(digits, "0")}`;
 
 /** What the guest can do with it: its mode, or what its methods leave. */
 function access(register: AnyRegister): string {

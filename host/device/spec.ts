@@ -20,7 +20,7 @@ import type {
   RegionSpecs,
 } from "./regions.ts";
 import type { FieldsOf } from "./struct.ts";
-import type { TraceEvent } from "./trace.ts";
+import type { TraceEvent, TraceText } from "./trace.ts";
 
 /** How a device's state migrates. */
 export interface MigrationSpec {
@@ -74,8 +74,11 @@ export interface DeviceSpec {
   readonly clockOutputs?: readonly string[];
   /** Memory regions; boards know those that are inside no other by their order. */
   readonly regions?: RegionSpecs;
-  /** Trace events, for `-trace`; an event that QEMU has already is that one. */
-  readonly traces?: readonly string[];
+  /**
+   * Trace events, for `-trace`, each with what makes its text: `{ timer_fired: (count: number) => `${count} left` }`.
+   * An event that QEMU has already is that one.
+   */
+  readonly traces?: Readonly<Record<string, TraceText>>;
   /** For machines that describe themselves to the guest by a device tree. */
   readonly deviceTree?: DeviceTreeSpec;
   /** What a PCI device is on its bus. */
@@ -138,6 +141,12 @@ export type ClocksOf<S> = { readonly [N in ClockNames<Part<S, "clocks">>]: Clock
 
 export type ClockOutputsOf<S> = { readonly [N in Names<Part<S, "clockOutputs">>]: ClockOutput };
 
+export type TracesOf<S> = {
+  readonly [N in keyof Part<S, "traces">]: Part<S, "traces">[N] extends (...args: infer A) => string
+    ? TraceEvent<A>
+    : never;
+};
+
 /** Keys of the regions whose accesses the device's code serves. */
 export type RegionsOf<S> = {
   [K in keyof Part<S, "regions">]: Part<S, "regions">[K] extends { readonly kind: Exclude<Kind, "io"> }
@@ -187,7 +196,7 @@ export type Declared<S> = (S extends { readonly parent: string } ? CParent : unk
     /** The regions, by key. */
     readonly regions: { readonly [K in keyof Part<S, "regions">]: RegionOf<Part<S, "regions">[K]> };
     /** The trace events of `traces`, by name. */
-    readonly trace: { readonly [N in Names<Part<S, "traces">>]: TraceEvent };
+    readonly trace: TracesOf<S>;
     /** Guest memory, as the device sees it. */
     readonly dma: Dma;
   };

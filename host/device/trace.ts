@@ -3,15 +3,19 @@
 import type { Pointer } from "bun:ffi";
 import { borrow, cstring } from "../native/convert.ts";
 import { qemu } from "../native/library.ts";
+import type { DeviceRef } from "../qom/devices.ts";
 import { DeclarationError } from "./errors.ts";
+import { hex } from "./hex.ts";
 
-/** A trace event: call it with what is to be said. */
-export interface TraceEvent {
-  /** A function is run only if somebody wants to see the event. */
-  (text: string | (() => string)): void;
+/** A trace event: call it with what it is to tell. */
+export interface TraceEvent<Args extends readonly unknown[]> {
+  (...args: Args): void;
   /** Does somebody want to see it? One load from memory. */
   readonly enabled: boolean;
 }
+
+/** What follows the name of an event: made of what the event is called with, only if somebody wants to see it. */
+export type TraceText = (...args: never[]) => string;
 
 /** One access, as its trace event tells it. */
 export interface TracedAccess {
@@ -25,6 +29,8 @@ export interface TracedAccess {
   readonly writes: boolean;
   /** The register there, such as `LCRH`, or `LOAD[2]` of an array. */
   readonly register: string | undefined;
+  /** Its key in the table: `LOAD` for `LOAD[2]`. */
+  readonly name: string | undefined;
   /** The fields of the register that are not 0, such as `FEN WLEN=3`. */
   readonly fields: string;
 }
@@ -35,46 +41,64 @@ export interface TraceSpec {
   readonly read?: string;
   /** Name of the event of each write. */
   readonly write?: string;
-  /** What follows the event's name; `LCRH <- 0x70 FEN WLEN=3` if absent. */
-  readonly text?: (access: TracedAccess) => string;
+  /**
+   * What follows the event's name; `LCRH <- 0x70 FEN WLEN=3` if absent. TypeScript wants the types of its parameters:
+   * `({ offset }: TracedAccess, { path }: DeviceRef) => ...`.
+   */
+  readonly text?: (access: TracedAccess, device: DeviceRef) => string;
 }
 
 /** Letters, digits and underscores: no pattern, no blank. */
 export const isEventName = (name: string): boolean => /^\w+$/.test(name);
 
-const events = new Map<string, TraceEvent>();
+/** By event: a word that is not 0 if somebody wants to see it. */
+const states = new Map<string, Uint16Array>();
 
-/**
- * The event of this name: QEMU's own if it has one, otherwise it has one now.
- *
- * @throws DeclarationError if it is no name for an event
- */
-export function traceEvent(name: string): TraceEvent {
-  const known = events.get(name);
-  if (known) {
-    return known;
-  }
+/** The state of the event of this name: QEMU's own if it has one, otherwise it has one now. */
+function stateOf(name: string): Uint16Array {
   if (!isEventName(name)) {
     throw new DeclarationError(`'${name}' is no name for a trace event`);
   }
-  const state = new Uint16Array(borrow(qemu.script_trace_event(cstring(name)) as Pointer, 2));
-  const event = (text: string | (() => string)) => {
+  let state = states.get(name);
+  if (state === undefined) {
+    state = new Uint16Array(borrow(qemu.script_trace_event(cstring(name)) as Pointer, 2));
+    states.set(name, state);
+  }
+  return state;
+}
+
+/**
+ * An event of QEMU's tracing.
+ *
+ * @throws DeclarationError if it is no name for an event
+ */
+export function traceEvent<Args extends readonly unknown[]>(
+  name: string,
+  text: (...args: Args) => string,
+): TraceEvent<Args> {
+  return switchedEvent(stateOf(name), name, text);
+}
+
+/** To call it costs one load from memory while nobody wants to see it; nothing is allocated. */
+export function switchedEvent<Args extends readonly unknown[]>(
+  state: Uint16Array,
+  name: string,
+  text: (...args: Args) => string,
+): TraceEvent<Args> {
+  const event = (...args: Args) => {
     if (state[0] !== 0) {
-      const words = typeof text === "function" ? text() : text;
-      qemu.script_trace(name, cstring(words.replaceAll("\0", "")));
+      qemu.script_trace(name, cstring(text(...args).replaceAll("\0", "")));
     }
   };
   Object.defineProperty(event, "enabled", { get: () => state[0] !== 0 });
-  events.set(name, event as TraceEvent);
-  return event as TraceEvent;
+  return event as TraceEvent<Args>;
 }
 
 /** The trace events of a type, by their names. */
-export function traceEvents(names: readonly string[]): Readonly<Record<string, TraceEvent>> {
-  return Object.freeze(Object.fromEntries(names.map((name) => [name, traceEvent(name)])));
+export function traceEvents(texts: Readonly<Record<string, TraceText>>): object {
+  const events = Object.entries(texts).map(([name, text]) => [name, traceEvent(name, text)]);
+  return Object.freeze(Object.fromEntries(events));
 }
-
-const hex = (value: number | bigint) => `0x${value.toString(16)}`;
 
 /** What an event says of an access if its device does not say it otherwise. */
 export function accessText({ offset, value, writes, register, fields }: TracedAccess): string {

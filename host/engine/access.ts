@@ -69,9 +69,9 @@ function tell(port: Port, frame: number, value: unknown): void {
   const size = words[at + FRAME.size]!;
   try {
     if (words[at + FRAME.kind] === KIND.READ) {
-      port.trace?.read(offset, value, size);
+      port.trace?.read(port.device, offset, value, size);
     } else {
-      port.trace?.write(offset, words[at + FRAME.value]!, words[at + FRAME.valueHigh]!, size);
+      port.trace?.write(port.device, offset, words[at + FRAME.value]!, words[at + FRAME.valueHigh]!, size);
     }
   } catch (error) {
     report(error, `trace event of ${port.owner.cls.spec.type}`);

@@ -70,7 +70,7 @@ function register(cls: DeviceClass, coming: readonly DeviceClass[]): void {
   }
   const keys = Object.keys(spec.regions ?? {});
   const regions = banks.map((bank, index) => bank && { bank, trace: accessTrace(cls, keys[index]!, bank) });
-  classes.set(spec.type, { cls, regions, trace: traceEvents(spec.traces ?? []), description });
+  classes.set(spec.type, { cls, regions, trace: traceEvents(spec.traces ?? {}), description });
 }
 
 async function importScript(path: string): Promise<Record<string, unknown>> {

@@ -16,7 +16,10 @@ import {
 
 class Every extends SysBusDevice.with({
   type: "every",
-  traces: ["every_event", "every_other"],
+  traces: {
+    every_event: (count: number, name: string) => `${name} ${count}`,
+    every_other: () => "nothing to tell",
+  },
   state: {
     value: u32,
     list: u32.array(4),
@@ -64,16 +67,16 @@ class Every extends SysBusDevice.with({
   }
 
   traces() {
-    expectTypeOf(this.trace.every_event).toEqualTypeOf<TraceEvent>();
-    this.trace.every_event("text");
-    this.trace.every_other(() => `text ${this.value}`);
+    expectTypeOf(this.trace.every_event).toEqualTypeOf<TraceEvent<[count: number, name: string]>>();
+    this.trace.every_event(3, "value");
+    this.trace.every_other();
     expectTypeOf(this.trace.every_event.enabled).toEqualTypeOf<boolean>();
     // @ts-expect-error not declared
     this.trace.every_read("text");
-    // @ts-expect-error text
+    // @ts-expect-error what its text is made of
+    this.trace.every_event("value", 3);
+    // @ts-expect-error all of it
     this.trace.every_event(3);
-    // @ts-expect-error or a function that makes it
-    this.trace.every_event(() => 3);
     // @ts-expect-error which events there are is declared
     this.trace.more = () => {};
   }
@@ -212,18 +215,20 @@ SysBusDevice.with({ type: "x", regions: { a: { size: 8, enabled: 1 } } });
 SysBusDevice.with({ type: "x", regions: { a: { size: 8, read: () => 1 } } });
 // @ts-expect-error some, or none
 SysBusDevice.with({ type: "x", regions: { a: { size: 8, trace: true } } });
-// @ts-expect-error events have names
-SysBusDevice.with({ type: "x", traces: [1] });
+// @ts-expect-error events have texts
+SysBusDevice.with({ type: "x", traces: { x_event: "text" } });
+// @ts-expect-error which functions make
+SysBusDevice.with({ type: "x", traces: { x_event: (count: number) => count } });
 
 /** A child's region can be in its parent's. */
 export class Child extends Every.with({
   type: "child",
   regions: { more: { kind: "ram", size: 8, inside: { region: "all", at: 0x900 } } },
-  traces: ["child_event"],
+  traces: { child_event: () => "x" },
 }) {
   both() {
     this.regions.more.write(0, this.regions.ram.bytes);
-    this.trace.child_event("x");
-    this.trace.every_event("x");
+    this.trace.child_event();
+    this.trace.every_event(1, "x");
   }
 }

@@ -188,7 +188,7 @@ describe("trace events", () => {
     );
 
   test.each(["", "a b", "1a", "a-b", "a*"])("cannot be called %j", (name) => {
-    expect(traced([name])).toThrow(
+    expect(traced({ [name]: () => "" })).toThrow(
       new DeclarationError(`bad: traces: '${name}' is no name for a trace event`),
     );
   });
@@ -205,11 +205,11 @@ describe("trace events", () => {
     refuses({ a: { ...regs, trace: { text: "x" } } }, "region a: trace: text is a function");
   });
 
-  test("have a name each", () => {
-    expect(traced(["a", "b", "a"])).toThrow(
-      new DeclarationError("bad: traces: two events have the same name"),
+  test("have functions that make their texts", () => {
+    expect(traced({ a: () => "", b: "text" })).toThrow(
+      new DeclarationError("bad: traces: b: what makes its text is a function"),
     );
-    expect(traced(["a", "b"])).not.toThrow();
+    expect(traced({ a: () => "", b: (count: number) => `${count}` })).not.toThrow();
   });
 });
 
