@@ -11,60 +11,51 @@
 import {
   bool,
   type CharReceiver,
+  type ClockRate,
   chardev,
   clockState,
   guestError,
+  hex,
   i32,
   type PostLoad,
   registers,
   SysBusDevice,
   subsection,
+  type TracedAccess,
   u32,
   unimplemented,
   unused,
 } from "qemu-script";
 
-/** Flag register, 3.3.3. */
+/** Flags, 3.3.3. */
 const FR = { CTS: 0x01, DSR: 0x02, DCD: 0x04, RXFE: 0x10, RXFF: 0x40, TXFE: 0x80, RI: 0x100 } as const;
 
-/** Line control register, 3.3.7. */
-const LCR_H = { BRK: 1 << 0, FEN: 1 << 4 } as const;
-
-/** Control register, 3.3.8. */
-const CR = {
-  UARTEN: 1 << 0,
-  LBE: 1 << 7,
-  TXE: 1 << 8,
-  RXE: 1 << 9,
-  DTR: 1 << 10,
-  RTS: 1 << 11,
-  OUT1: 1 << 12,
-  OUT2: 1 << 13,
-} as const;
-
-/** DMA control register, 3.3.14. */
-const DMACR = { RXDMAE: 1 << 0, TXDMAE: 1 << 1 } as const;
+/** Line control, 3.3.7; control, 3.3.8, with the modem outputs by themselves; DMA control, 3.3.14. */
+const LCR_H = { BRK: 0x01, FEN: 0x10 } as const;
+const CR = { UARTEN: 0x001, LBE: 0x080, TXE: 0x100, RXE: 0x200 } as const;
+const MODEM = { DTR: 0x0400, RTS: 0x0800, OUT1: 0x1000, OUT2: 0x2000 } as const;
+const DMACR = { RXDMAE: 0x01, TXDMAE: 0x02 } as const;
 
 /** Interrupts, as in IMSC, RIS, MIS and ICR, 3.3.10. */
 const INT = { RI: 0x01, CTS: 0x02, DCD: 0x04, DSR: 0x08, RX: 0x10, TX: 0x20, RT: 0x40 } as const;
-const INT_MODEM = INT.RI | INT.CTS | INT.DCD | INT.DSR;
-const INT_ERROR = 0xf << 7;
 
 /** Where loopback connects the modem outputs, 2.4.5. */
 const LOOPBACK = [
-  { output: CR.OUT2, flag: FR.RI, interrupt: INT.RI },
-  { output: CR.OUT1, flag: FR.DCD, interrupt: INT.DCD },
-  { output: CR.RTS, flag: FR.CTS, interrupt: INT.CTS },
-  { output: CR.DTR, flag: FR.DSR, interrupt: INT.DSR },
+  { output: MODEM.OUT2, flag: FR.RI, interrupt: INT.RI },
+  { output: MODEM.OUT1, flag: FR.DCD, interrupt: INT.DCD },
+  { output: MODEM.RTS, flag: FR.CTS, interrupt: INT.CTS },
+  { output: MODEM.DTR, flag: FR.DSR, interrupt: INT.DSR },
 ] as const;
 
-/** Which interrupts each line carries, in the order of the lines. */
-const LINES = [0x7ff, INT.RX, INT.TX, INT.RT, INT_MODEM, INT_ERROR] as const;
+/** Which interrupts each line carries, in the order of the lines; the last two those of the modem and of errors. */
+const LINES = [0x7ff, INT.RX, INT.TX, INT.RT, INT.RI | INT.CTS | INT.DCD | INT.DSR, 0xf << 7] as const;
 
 /** Break error, as it comes with a character in DR, 3.3.1. */
-const DR_BE = 1 << 10;
-
+const DR_BE = 0x400;
 const FIFO_DEPTH = 16;
+
+const accessText = ({ offset, value, name = "UNKN" }: TracedAccess) =>
+  `addr ${hex(offset, 3)} value ${hex(value, 8)} reg ${name}`;
 
 export default class PL011
   extends SysBusDevice.with({
@@ -75,8 +66,22 @@ export default class PL011
       migrateClk: bool({ default: true }),
     },
     irqs: ["UARTINTR", "UARTRXINTR", "UARTTXINTR", "UARTRTINTR", "UARTMSINTR", "UARTEINTR"],
-    clocks: ["clk"],
-    regions: { regs: { name: "pl011", size: 0x1000 } },
+    clocks: [{ name: "clk", changed: "traceBaudRate" }],
+    regions: { regs: { name: "pl011", size: 0x1000, trace: { text: accessText } } },
+    traces: {
+      pl011_irq_state: (on: boolean) => `irq state ${Number(on)}`,
+      pl011_read_fifo: (used: number, depth: number) => `RX FIFO read, used ${used}/${depth}`,
+      pl011_fifo_rx_put: (character: number, used: number, depth: number) =>
+        `RX FIFO push char [${hex(character, 2)}] ${used}/${depth} depth used`,
+      pl011_fifo_rx_full: () => "RX FIFO now full, RXFF set",
+      pl011_can_receive: (lcr: number, used: number, depth: number, room: number) =>
+        `LCR ${hex(lcr, 2)}, RX FIFO used ${used}/${depth}, can_receive ${room >>> 0} chars`,
+      pl011_receive: (size: number) => `recv ${size} chars`,
+      pl011_baudrate_change: ({ hz }: ClockRate, ibrd: number, fbrd: number) => {
+        const rate = ibrd === 0 ? 0 : (4 * Math.floor(hz / (64 * ibrd + fbrd))) >>> 0;
+        return `new baudrate ${rate} (clk: ${hz}hz, ibrd: ${ibrd}, fbrd: ${fbrd})`;
+      },
+    },
     migration: { name: "pl011", version: 2 },
     state: {
       readBuffer: unused(4),
@@ -95,7 +100,7 @@ export default class PL011
       readPos: i32(0),
       readCount: i32(0),
       readTrigger: i32(1),
-      clock: subsection({ needed: "migratesClock", state: { clk: clockState("clk") } }),
+      clock: subsection({ needed: "migrateClk", state: { clk: clockState("clk") } }),
     },
     deviceTree: {
       node: "pl011",
@@ -109,25 +114,18 @@ export default class PL011
   static {
     registers(PL011, "regs", {
       DR: { at: 0x000, doc: "Data", read: "readData", write: "writeData" },
-      RSR: { at: 0x004, doc: "Receive status, error clear", field: "rsr", write: "clearErrors" },
+      RSR: { at: 0x004, doc: "Receive status, error clear", field: "rsr", mode: "wc" },
       FR: { at: 0x018, doc: "Flags", field: "flags", ignoresWrites: true },
       ILPR: { at: 0x020, doc: "IrDA low-power counter", field: "ilpr" },
-      IBRD: { at: 0x024, doc: "Integer baud rate", field: "ibrd", mask: 0xffff },
-      FBRD: { at: 0x028, doc: "Fractional baud rate", field: "fbrd", mask: 0x3f },
+      IBRD: { at: 0x024, doc: "Integer baud rate", field: "ibrd", mask: 0xffff, written: "traceBaudRate" },
+      FBRD: { at: 0x028, doc: "Fractional baud rate", field: "fbrd", mask: 0x3f, written: "traceBaudRate" },
       LCRH: { at: 0x02c, doc: "Line control", field: "lcr", write: "writeLineControl" },
       CR: { at: 0x030, doc: "Control", field: "cr", written: "loopModemBack" },
-      IFLS: { at: 0x034, doc: "FIFO level select", field: "ifls" },
+      IFLS: { at: 0x034, doc: "FIFO level select", field: "ifls", written: "setTrigger" },
       IMSC: { at: 0x038, doc: "Interrupt mask", field: "intEnabled", written: "update" },
       RIS: { at: 0x03c, doc: "Raw interrupts", field: "intLevel", mode: "ro" },
       MIS: { at: 0x040, doc: "Masked interrupts", field: "activeInterrupts", mode: "ro" },
-      ICR: {
-        at: 0x044,
-        doc: "Interrupt clear",
-        field: "intLevel",
-        mode: "w1c",
-        writeOnly: true,
-        written: "update",
-      },
+      ICR: { at: 0x044, doc: "Clear", field: "intLevel", mode: "w1c", writeOnly: true, written: "update" },
       DMACR: { at: 0x048, doc: "DMA control", field: "dmacr", written: "refuseDma" },
       ID: { at: 0xfe0, doc: "Identification", values: [0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1] },
     });
@@ -143,6 +141,7 @@ export default class PL011
     for (let line = 0; line < LINES.length; line++) {
       levels |= (active & LINES[line]!) !== 0 ? 1 << line : 0;
     }
+    this.trace.pl011_irq_state(active !== 0);
     this.irqs.drive(levels);
   }
 
@@ -156,10 +155,13 @@ export default class PL011
 
   // Whether the UART is enabled does not matter, as in QEMU's model: software that never enables it can still read.
   get room() {
-    return this.depth - this.readCount;
+    const room = this.depth - this.readCount;
+    this.trace.pl011_can_receive(this.lcr, this.readCount, this.depth, room);
+    return room;
   }
 
   receive(bytes: Uint8Array) {
+    this.trace.pl011_receive(bytes.length);
     if (!this.loopback) {
       for (const byte of bytes) {
         this.put(byte);
@@ -176,10 +178,11 @@ export default class PL011
   /** Takes a character with its error bits, even if that overwrites the oldest one. */
   put(character: number) {
     const { depth } = this;
-    this.fifo[(this.readPos + this.readCount) & (depth - 1)] = character;
-    this.readCount++;
+    this.fifo[(this.readPos + this.readCount++) & (depth - 1)] = character;
     this.flags &= ~FR.RXFE;
+    this.trace.pl011_fifo_rx_put(character, this.readCount, depth);
     if (this.readCount === depth) {
+      this.trace.pl011_fifo_rx_full();
       this.flags |= FR.RXFF;
     }
     if (this.readCount === this.readTrigger) {
@@ -189,11 +192,12 @@ export default class PL011
   }
 
   readData() {
+    const { depth } = this;
     const character = this.fifo[this.readPos]!;
     this.flags &= ~FR.RXFF;
     if (this.readCount > 0) {
       this.readCount--;
-      this.readPos = (this.readPos + 1) & (this.depth - 1);
+      this.readPos = (this.readPos + 1) & (depth - 1);
     }
     if (this.readCount === 0) {
       this.flags |= FR.RXFE;
@@ -201,6 +205,7 @@ export default class PL011
     if (this.readCount === this.readTrigger - 1) {
       this.intLevel &= ~INT.RX;
     }
+    this.trace.pl011_read_fifo(this.readCount, depth);
     this.rsr = character >>> 8;
     this.update();
     return character;
@@ -222,14 +227,12 @@ export default class PL011
     this.update();
   }
 
-  clearErrors() {
-    this.rsr = 0;
-  }
-
   writeLineControl(value: number) {
     const changed = this.lcr ^ value;
     if (changed & LCR_H.FEN) {
-      this.resetFifos();
+      this.readCount = 0;
+      this.readPos = 0;
+      this.flags = (this.flags & ~FR.RXFF) | FR.RXFE | FR.TXFE;
     }
     if (changed & LCR_H.BRK) {
       const on = (value & LCR_H.BRK) !== 0;
@@ -239,13 +242,11 @@ export default class PL011
       }
     }
     this.lcr = value;
-    this.readTrigger = 1;
+    this.setTrigger();
   }
 
-  resetFifos() {
-    this.readCount = 0;
-    this.readPos = 0;
-    this.flags = (this.flags & ~FR.RXFF) | FR.RXFE | FR.TXFE;
+  setTrigger() {
+    this.readTrigger = 1;
   }
 
   /** In loopback, the modem inputs follow the modem outputs, 2.4.5; otherwise they keep what they had. */
@@ -261,14 +262,14 @@ export default class PL011
     this.update();
   }
 
+  traceBaudRate(_name = "clk", clock: ClockRate = this.clocks.clk) {
+    this.trace.pl011_baudrate_change(clock, this.ibrd, this.fbrd);
+  }
+
   refuseDma() {
     if (this.dmacr & (DMACR.RXDMAE | DMACR.TXDMAE)) {
       unimplemented("pl011: DMA not implemented");
     }
-  }
-
-  migratesClock() {
-    return this.config.migrateClk;
   }
 
   postLoad() {

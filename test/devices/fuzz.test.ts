@@ -48,24 +48,27 @@ function faulty({ script: path }: Twin, right: string, wrong: string): string {
   return script(text.replace(right, wrong));
 }
 
+/** What registers and lines say must show a fault even if no trace event did. */
+const UNTRACED: Twin = { ...PL011, traces: [] };
+
 describe("a planted fault is found", () => {
   const OPS = 40_000;
 
   test.each([
-    { fault: "a bit too many", right: "mask: 0x3f }", wrong: "mask: 0x7f }" },
-    { fault: "lines exchanged", right: "INT_MODEM, INT_ERROR]", wrong: "INT_ERROR, INT_MODEM]" },
-    { fault: "another error bit", right: "DR_BE = 1 << 10", wrong: "DR_BE = 1 << 9" },
+    { fault: "a bit too many", right: "mask: 0x3f,", wrong: "mask: 0x7f," },
+    { fault: "lines exchanged", right: "[0x7ff, INT.RX, INT.TX", wrong: "[0x7ff, INT.TX, INT.RX" },
+    { fault: "another error bit", right: "DR_BE = 0x400", wrong: "DR_BE = 0x200" },
     { fault: "not all is reset", right: "ifls: u32(0x12)", wrong: "ifls: u32(0)" },
     {
       fault: "a FIFO that overflows less",
-      right: "this.readCount++",
-      wrong: "this.readCount += this.room > -3 ? 1 : 0",
+      right: "this.readCount++)",
+      wrong: "(this.room > -3 ? this.readCount++ : this.readCount))",
     },
     { fault: "input in loopback", right: "if (!this.loopback) {\n      for", wrong: "{\n      for" },
     { fault: "an interrupt that stays", right: "this.intLevel &= ~INT.RX", wrong: "this.intLevel &= ~0" },
   ])("in what is read and in lines: $fault", async ({ right, wrong }) => {
     const found = await run(
-      { twin: PL011, board: "virt", script: faulty(PL011, right, wrong) },
+      { twin: UNTRACED, board: "virt", script: faulty(PL011, right, wrong) },
       { ops: OPS, seed: 1 },
     );
     expect(found?.difference.what).toBe("reads and lines");
@@ -73,7 +76,7 @@ describe("a planted fault is found", () => {
 
   test("in what is sent", async () => {
     const path = faulty(PL011, "chardev.put(byte)", "chardev.put(byte & 0x7f)");
-    const found = await run({ twin: PL011, board: "virt", script: path }, { ops: OPS, seed: 1 });
+    const found = await run({ twin: UNTRACED, board: "virt", script: path }, { ops: OPS, seed: 1 });
     expect(found?.difference.what).toBe("serial output");
   });
 
@@ -84,6 +87,22 @@ describe("a planted fault is found", () => {
     expect(found?.difference.ours).toContain("DMA is not implemented");
   });
 
+  test.each([
+    { fault: "another word", right: "RXFF set", wrong: "RXFF is set" },
+    { fault: "another baud rate", right: "64 * ibrd + fbrd", wrong: "64 * ibrd" },
+    {
+      fault: "another order",
+      right: "this.rsr = character >>> 8;\n    this.update();",
+      wrong: "this.update();\n    this.rsr = character >>> 8;\n    this.update();",
+    },
+    { fault: "a register without its name", right: "IFLS: {", wrong: "FLS: {" },
+  ])("in trace events: $fault", async ({ right, wrong }) => {
+    const subject = { twin: PL011, board: "raspi", script: faulty(PL011, right, wrong) };
+    const found = await run(subject, { ops: OPS, seed: 1 });
+    expect(found?.difference.what).toBe("log");
+    expect(found?.difference.theirs).toStartWith("pl011_");
+  });
+
   test("that ends QEMU", async () => {
     const path = faulty(PL011, "refuseDma() {", 'refuseDma() {\n    process.kill(process.pid, "SIGKILL");');
     const found = await run({ twin: PL011, board: "virt", script: path }, { ops: OPS, seed: 1 });
@@ -91,17 +110,20 @@ describe("a planted fault is found", () => {
     expect(found?.operations.at(-1)).toMatch(/^write\w 0x4/);
   });
 
-  test("in another device: pins, time and memory", async () => {
+  test("in another device: pins, trace events, time and memory", async () => {
     const pins = faulty(PL061, "if (!(this.dir & bit))", "if (bit)");
     const transfers = faulty(EDU, "+ TRANSFER_TIME)", "+ TRANSFER_TIME + 1)");
     const both = [
-      { twin: PL061, board: "stellaris", script: pins },
+      { twin: { ...PL061, traces: [] }, board: "stellaris", script: pins },
       { twin: EDU, board: "virt", script: transfers },
     ];
     for (const subject of both) {
       const found = await run(subject, { ops: OPS, seed: 1 });
       expect(found?.difference.what).toBe("reads and lines");
     }
+    const text = faulty(PL061, "} GPIOIE $", "} GPIOIE: $");
+    const found = await run({ twin: PL061, board: "realview", script: text }, { ops: OPS, seed: 1 });
+    expect(found?.difference.what).toBe("log");
   });
 });
 

@@ -32,12 +32,12 @@ export class Uart {
   }
 
   /** The console of a virt board. */
-  static async start(model: Model): Promise<Uart> {
+  static async start(model: Model, more: readonly string[] = []): Promise<Uart> {
     const logFile = join(folder(), "log");
     const { type, args } = MODELS[model];
     const board = ["-M", "virt", "-m", "64", "-accel", "qtest", ...HEADLESS, "-serial", "chardev:uart"];
     const qemu = await Qemu.start({
-      args: [...board, ...args, "-d", "guest_errors,unimp", "-D", logFile],
+      args: [...board, ...args, "-d", "guest_errors,unimp", "-D", logFile, ...more],
       lines: ["uart"],
       qtest: true,
     });

@@ -149,7 +149,7 @@ describe("npm run fuzz", () => {
   });
 
   test("keeps a sequence that shows a fault, and does it again", () => {
-    const copy = script(readFileSync(PL011, "utf8").replace("mask: 0x3f }", "mask: 0x7f }"));
+    const copy = script(readFileSync(PL011, "utf8").replace("mask: 0x3f,", "mask: 0x7f,"));
     const kept = join(paths.build, "fuzz/pl011-virt-424242.txt");
     rmSync(kept, { force: true });
     const first = fuzz("--board", "virt", "--ops", "20000", "--seed", "424242", "--script", copy);

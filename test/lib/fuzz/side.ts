@@ -54,6 +54,7 @@ export class Side {
         ...board.args,
         ...(serial ? ["-serial", `chardev:${SERIAL}`] : []),
         ...["-accel", "qtest", "-d", "guest_errors,unimp", "-D", log.path],
+        ...(twin.traces ?? []).flatMap((events) => ["-trace", events]),
       ],
       lines: serial ? [SERIAL] : [],
       qtest: true,
@@ -121,8 +122,8 @@ export class Side {
       return this.doOutside(operation);
     }
     this.add(line, true);
-    if (!/^(read|write|dump)/.test(operation)) {
-      // What a guest cannot do is posted to a script.
+    if (access(operation)?.offset === undefined) {
+      // What is no access to the device is posted to a script.
       this.tick();
     }
     this.follow(operation);

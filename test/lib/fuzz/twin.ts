@@ -64,11 +64,13 @@ export interface Twin {
   readonly boards: Readonly<Record<string, Board>>;
   /** A read that changes nothing. A script has had what came before it when it serves it. */
   readonly tick: string;
+  /** Trace events that are compared too, as `-trace` has them: patterns, and those that are not meant with a `-`. */
+  readonly traces?: readonly string[];
   /** The next operations, some that belong together. */
   next(below: Below, board: string): readonly string[];
   receiver?(): Receiver;
   /** Waits until a device is done with an operation that it goes on with by itself. */
   wait?(operation: string, ask: Ask): Promise<void> | undefined;
-  /** What is compared of the guest's errors that it logged. */
+  /** What is compared of the guest's errors that it logged, and of its trace events. */
   logged?(text: string): string;
 }
