@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { device, paths } from "../lib/program.ts";
+import { paths } from "../lib/program.ts";
 import { folder, HEADLESS, Qemu } from "../lib/qemu.ts";
 
 export const PL061 = join(paths.root, "devices/pl061.ts");
@@ -25,10 +25,9 @@ interface Child {
   readonly type: string;
 }
 
-/** The replacement of a type of QEMU's: what a script exports as default. */
+/** The replacement of a type of QEMU's. */
 export function replacing(type: string): string[] {
-  const path = type === "pl061" ? PL061 : device("luminary");
-  return ["-script", `path=${path.replaceAll(",", ",,")},replaces=${type}`];
+  return ["-script", `path=${PL061.replaceAll(",", ",,")},replaces=${type},by=${type}-ts`];
 }
 
 export class Gpio {

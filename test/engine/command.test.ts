@@ -44,7 +44,7 @@ describe("without a script", () => {
   test("-help tells of -script", async () => {
     const { status, stdout, stderr } = await Qemu.run(["-help"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).toContain("\n-script path=file[,replaces=type]\n");
+    expect(stdout).toContain("\n-script path=file[,replaces=type[,by=type]]\n");
     expect(stdout).toContain("usage: ");
   });
 
@@ -92,7 +92,7 @@ describe("without a script", () => {
     const ours = await lines();
     const stock = new Set(await lines(STOCK!));
     expect(ours.filter((line) => !stock.has(line))).toEqual([
-      "-script path=file[,replaces=type]",
+      "-script path=file[,replaces=type[,by=type]]",
       expect.stringContaining("TypeScript"),
       expect.stringContaining("device"),
     ]);
@@ -304,6 +304,14 @@ describe("-script ...,replaces=", () => {
     expect(await find(qemu, "pl011")).toBeUndefined();
     expect(await find(qemu, "pl011-ts")).toBeString();
     expect(await qemu.quit()).toEqual({ status: 0, signal: null });
+  });
+
+  test("another type of the script than its default one, which is there too", async () => {
+    const args = ["-M", "lm3s811evb", ...HEADLESS, "-S"];
+    const other = ["-script", `path=${PL011},replaces=pl011_luminary,by=pl011_luminary-ts`];
+    const qemu = await Qemu.start({ args: [...args, ...other, "-script", `path=${PL011},replaces=pl011`] });
+    const tree = await qemu.qmp.human("info qom-tree /machine/soc");
+    expect(tree.match(/\(pl011\S*\)/g)).toEqual(["(pl011_luminary-ts)", "(pl011_luminary-ts)"]);
   });
 
   test("one that does not fit where it is embedded is refused", async () => {

@@ -281,6 +281,16 @@ describe("-script path=...,replaces=...", () => {
     expect(line).toBe(`${NAME}: ${message}`);
   });
 
+  test("by a type that no script declares", async () => {
+    for (const type of ["nonsense", "pl011"]) {
+      expect(await complaint(`,replaces=pl011,by=${type}`)).toBe(`no script declares a type '${type}'`);
+    }
+  });
+
+  test("by a type, and nothing that it replaces", async () => {
+    expect(await complaint(",by=plain-ts")).toBe("by=plain-ts needs replaces=TYPE, the type to replace");
+  });
+
   test("a parameter that it does not have", async () => {
     expect(await complaint(",colour=red")).toBe("Invalid parameter 'colour'");
   });

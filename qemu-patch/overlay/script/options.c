@@ -26,6 +26,8 @@ static QemuOptsList script_opts = {
           .help = "the TypeScript or JavaScript file" },
         { .name = "replaces", .type = QEMU_OPT_STRING,
           .help = "type whose objects are made as the script's" },
+        { .name = "by", .type = QEMU_OPT_STRING,
+          .help = "type of the script's that they are made as" },
         { }
     },
 };
@@ -134,20 +136,41 @@ const char *script_resolve_device(const char *driver, const char *path,
     return type && machine_takes(type, errp) ? type : NULL;
 }
 
+/* Returns: whether there is nothing to replace, or it is now */
+static bool replace(QemuOpts *opts, const char *type, Error **errp)
+{
+    const char *replaces = qemu_opt_get(opts, "replaces");
+    const char *by = qemu_opt_get(opts, "by");
+
+    if (!replaces) {
+        if (by) {
+            error_setg(errp, "by=%s needs replaces=TYPE, the type to replace",
+                       by);
+        }
+        return !by;
+    }
+    if (by && !script_type_of(by)) {
+        error_setg(errp, "no script declares a type '%s'", by);
+        return false;
+    }
+    /* The option's string does not last */
+    by = by ? object_class_get_name(object_class_by_name(by)) : type;
+    return script_replace_type(replaces, by, errp);
+}
+
 static void script_option(const char *optarg)
 {
     Error *err = NULL;
-    const char *path, *replaces, *type;
+    const char *type;
     QemuOpts *opts = qemu_opts_parse(&script_opts, optarg, true, &err);
 
     if (!opts) {
         error_report_err(err);
         exit(1);
     }
-    path = qemu_opt_get(opts, "path");
-    replaces = qemu_opt_get(opts, "replaces");
-    type = script_resolve_driver(TYPE_SCRIPT_SUGAR, path, &err);
-    if (!type || (replaces && !script_replace_type(replaces, type, &err))) {
+    type = script_resolve_driver(TYPE_SCRIPT_SUGAR, qemu_opt_get(opts, "path"),
+                                 &err);
+    if (!type || !replace(opts, type, &err)) {
         error_report_err(err);
         exit(1);
     }

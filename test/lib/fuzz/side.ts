@@ -4,7 +4,7 @@
  */
 
 import { SOON_MS } from "../limit.ts";
-import { Qemu, script } from "../qemu.ts";
+import { Qemu } from "../qemu.ts";
 import { FuzzError } from "./error.ts";
 import { Log } from "./log.ts";
 import { access, command, pieces } from "./operation.ts";
@@ -246,10 +246,7 @@ export class Side {
 }
 
 /** Options that put a script in the place of a model of QEMU's. */
-function replacement({ replaces, exported }: Board, path: string): string[] {
-  const file =
-    exported === undefined
-      ? path
-      : script(`export { ${exported} as default } from ${JSON.stringify(path)};\n`);
-  return ["-script", `path=${file.replaceAll(",", ",,")},replaces=${replaces}`];
+function replacement({ replaces, by }: Board, path: string): string[] {
+  const type = by === undefined ? "" : `,by=${by}`;
+  return ["-script", `path=${path.replaceAll(",", ",,")},replaces=${replaces}${type}`];
 }

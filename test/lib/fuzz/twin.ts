@@ -35,8 +35,8 @@ export interface Board {
   readonly args: readonly string[];
   /** The type there that the script takes the place of. */
   readonly replaces: string;
-  /** What of the script does, if it is not what it exports as default. */
-  readonly exported?: string;
+  /** The type of the script's that does, if it is not what it exports as default. */
+  readonly by?: string;
   /** Whether the board's serial port `chardev:uart` is the device's. */
   readonly serial?: boolean;
   /** Finds the device, brings it to work as firmware would, and lets qtest follow lines. */

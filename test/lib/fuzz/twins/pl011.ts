@@ -198,7 +198,7 @@ export const PL011: Twin = {
     stellaris: {
       args: ["-M", "lm3s811evb", ...HEADLESS],
       replaces: "pl011_luminary",
-      exported: "PL011Luminary",
+      by: "pl011_luminary-ts",
       serial: true,
       start: (qemu) => sysbusSite(qemu, "pl011", 0x4000_c000, "sysbus-irq"),
     },

@@ -68,7 +68,7 @@ function board(name: Name, lines: string): Board {
   return {
     args: ["-M", machine, ...args, ...HEADLESS],
     replaces: type,
-    ...(type === "pl061" ? {} : { exported: "PL061Luminary" }),
+    ...(type === "pl061" ? {} : { by: `${type}-ts` }),
     start: (qemu) => sysbusSite(qemu, "pl061", base, lines),
   };
 }
