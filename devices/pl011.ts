@@ -92,11 +92,11 @@ export default class PL011
       dmacr: u32(0),
       intEnabled: u32(0),
       intLevel: u32(0),
-      fifo: u32.array(FIFO_DEPTH),
+      readFifo: u32.array(FIFO_DEPTH),
       ilpr: u32(0),
       ibrd: u32(0),
       fbrd: u32(0),
-      ifls: u32(0x12),
+      ifl: u32(0x12),
       readPos: i32(0),
       readCount: i32(0),
       readTrigger: i32(1),
@@ -121,7 +121,7 @@ export default class PL011
       FBRD: { at: 0x028, doc: "Fractional baud rate", field: "fbrd", mask: 0x3f, written: "traceBaudRate" },
       LCRH: { at: 0x02c, doc: "Line control", field: "lcr", write: "writeLineControl" },
       CR: { at: 0x030, doc: "Control", field: "cr", written: "loopModemBack" },
-      IFLS: { at: 0x034, doc: "FIFO level select", field: "ifls", written: "setTrigger" },
+      IFLS: { at: 0x034, doc: "FIFO level select", field: "ifl", written: "setTrigger" },
       IMSC: { at: 0x038, doc: "Interrupt mask", field: "intEnabled", written: "update" },
       RIS: { at: 0x03c, doc: "Raw interrupts", field: "intLevel", mode: "ro" },
       MIS: { at: 0x040, doc: "Masked interrupts", field: "activeInterrupts", mode: "ro" },
@@ -178,7 +178,7 @@ export default class PL011
   /** Takes a character with its error bits, even if that overwrites the oldest one. */
   put(character: number) {
     const { depth } = this;
-    this.fifo[(this.readPos + this.readCount++) & (depth - 1)] = character;
+    this.readFifo[(this.readPos + this.readCount++) & (depth - 1)] = character;
     this.flags &= ~FR.RXFE;
     this.trace.pl011_fifo_rx_put(character, this.readCount, depth);
     if (this.readCount === depth) {
@@ -193,7 +193,7 @@ export default class PL011
 
   readData() {
     const { depth } = this;
-    const character = this.fifo[this.readPos]!;
+    const character = this.readFifo[this.readPos]!;
     this.flags &= ~FR.RXFF;
     if (this.readCount > 0) {
       this.readCount--;
@@ -274,15 +274,16 @@ export default class PL011
 
   postLoad() {
     if (this.readPos < 0 || this.readPos >= FIFO_DEPTH || this.readCount < 0 || this.readCount > FIFO_DEPTH) {
-      throw new RangeError(`the receive FIFO has ${this.readCount} characters at place ${this.readPos}`);
+      return false;
     }
     if (this.depth === 1 && this.readCount > 0 && this.readPos > 0) {
       // Older QEMU left the only character where the FIFO had it.
-      this.fifo[0] = this.fifo[this.readPos]!;
+      this.readFifo[0] = this.readFifo[this.readPos]!;
       this.readPos = 0;
     }
     this.ibrd &= 0xffff;
     this.fbrd &= 0x3f;
+    return true;
   }
 }
 

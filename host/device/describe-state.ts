@@ -2,12 +2,16 @@ import type { DeviceClass } from "./device.ts";
 import { has } from "./members.ts";
 import type { Layout, Slot } from "./state.ts";
 
+/** The name that messages and descriptions of a stream have for a field: as QEMU's own devices call theirs. */
+const snakeCase = (name: string) => name.replace(/(?<!^)[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
 /** A field as ScriptField of qapi/script.json, in the section, subsection or struct `owner`. */
 function describeField({ name, field, offset, layout }: Slot, owner: string): Record<string, unknown> {
+  const own = field.kind === "unused" ? field.kind : snakeCase(name);
   // Not a slash, which would make the struct look like a subsection.
-  const inner = `${owner}.${name}`;
+  const inner = `${owner}.${own}`;
   return {
-    name,
+    name: own,
     type: field.kind,
     offset,
     count: field.count,

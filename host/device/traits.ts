@@ -144,10 +144,14 @@ export interface Saver {
   load(bytes: Uint8Array, version: number): void;
 }
 
-/** Checks or mends its state after a migration. A throw makes the migration fail with that message. */
+/**
+ * Checks or mends its state after a migration. A throw makes the migration fail with that message, and `false` with no
+ * more than QEMU's own, as of a device in C whose `post_load` returns -1.
+ */
 export interface PostLoad {
   /** @param version of the stream */
-  postLoad(version: number): void;
+  // biome-ignore lint/suspicious/noConfusingVoidType: a device that refuses nothing returns nothing
+  postLoad(version: number): boolean | void;
 }
 
 /** Acts when one of its timers expires that names no method of its own. */

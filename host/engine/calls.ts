@@ -1,7 +1,7 @@
 /** Calls that are no guest access: a device's life, its input, loading scripts. */
 
 import type { Pointer } from "bun:ffi";
-import { FRAME, KIND, LOAD_EXIT, STATUS } from "../native/abi.ts";
+import { FRAME, KIND, LOAD_EXIT, POST_LOAD_REFUSED, STATUS } from "../native/abi.ts";
 import { cstring, text } from "../native/convert.ts";
 import { bytes, doubles, qemu, words } from "../native/library.ts";
 import { serveAccessor } from "../qom/accessors.ts";
@@ -57,7 +57,9 @@ function act(instance: Instance, frame: number): void {
       synchronous("preLoad", device.preLoad?.());
       return;
     case KIND.POST_LOAD:
-      migration.load(instance, words[at + FRAME.value]!);
+      if (!migration.load(instance, words[at + FRAME.value]!)) {
+        words[at + FRAME.result] = POST_LOAD_REFUSED;
+      }
       return;
     case KIND.RECEIVE:
       synchronous(

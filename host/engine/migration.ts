@@ -63,25 +63,35 @@ function loadBlob({ device, pointer }: Instance, version: number): void {
   }
 }
 
-/**
- * Takes over the state that C has read.
- *
- * @throws Error that names the method that the state does not pass, or what the device throws; the device has the state
- * from before then
- */
-export function load(instance: Instance, version: number): void {
-  const { device, cls, pointer } = instance;
-  qemu.script_instance_restore(pointer);
-  try {
-    for (const name of cls.spec.migration?.validate ?? []) {
-      if (ask(device, name) !== true) {
-        throw new Error(`${cls.spec.type}: what was loaded makes no sense to ${name}()`);
-      }
+/** Has the device look at what was loaded. @returns whether it will have it */
+function accepts(instance: Instance, version: number): boolean {
+  const { device, cls } = instance;
+  for (const name of cls.spec.migration?.validate ?? []) {
+    if (ask(device, name) !== true) {
+      throw new Error(`${cls.spec.type}: what was loaded makes no sense to ${name}()`);
     }
-    loadBlob(instance, version);
-    synchronous("postLoad", device.postLoad?.(version));
-  } catch (error) {
-    qemu.script_instance_restore(pointer);
-    throw error;
   }
+  loadBlob(instance, version);
+  const answer = device.postLoad?.(version);
+  synchronous("postLoad", answer);
+  return answer !== false;
+}
+
+/**
+ * Takes over the state that C has read, unless the device refuses it: it has the state from before then.
+ *
+ * @returns whether it was taken over
+ * @throws Error that names the method that the state does not pass, or what the device throws
+ */
+export function load(instance: Instance, version: number): boolean {
+  let accepted = false;
+  qemu.script_instance_restore(instance.pointer);
+  try {
+    accepted = accepts(instance, version);
+  } finally {
+    if (!accepted) {
+      qemu.script_instance_restore(instance.pointer);
+    }
+  }
+  return accepted;
 }

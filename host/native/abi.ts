@@ -90,6 +90,9 @@ export const SHARED_SIZE = BYTES_OFFSET + MAX_BYTES;
 /** Result of a LOAD whose script called process.exit(). */
 export const LOAD_EXIT = 2;
 
+/** Result of a POST_LOAD whose script will not have the state. */
+export const POST_LOAD_REFUSED = 2;
+
 /** In a frame's attrs: the access is not from a vCPU, so there is nobody to wait. */
 export const ATTR_NO_WAIT = 1 << 2;
 

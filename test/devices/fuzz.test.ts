@@ -58,7 +58,7 @@ describe("a planted fault is found", () => {
     { fault: "a bit too many", right: "mask: 0x3f,", wrong: "mask: 0x7f," },
     { fault: "lines exchanged", right: "[0x7ff, INT.RX, INT.TX", wrong: "[0x7ff, INT.TX, INT.RX" },
     { fault: "another error bit", right: "DR_BE = 0x400", wrong: "DR_BE = 0x200" },
-    { fault: "not all is reset", right: "ifls: u32(0x12)", wrong: "ifls: u32(0)" },
+    { fault: "not all is reset", right: "ifl: u32(0x12)", wrong: "ifl: u32(0)" },
     {
       fault: "a FIFO that overflows less",
       right: "this.readCount++)",

@@ -1,106 +1,17 @@
-/** What of a device's state is in the migration stream, and what loading one does. */
+/** What of a device's state is in the migration stream, and what loading it does. */
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
-import { endAll, folder, HEADLESS, Qemu, script } from "../lib/qemu.ts";
+import { endAll, folder, type Qemu } from "../lib/qemu.ts";
 import { load, makeImage, save, withImage } from "../lib/snapshots.ts";
-import { arrival } from "../lib/stream.ts";
+import { arrival, migrateToFile, sectionOf, streamAt } from "../lib/stream.ts";
+import { carry, device, fill, type Parts, shown, start } from "./kept.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
 
-const MACHINE = ["-M", "virt", "-m", "64", "-accel", "qtest", ...HEADLESS];
-const BASE = VIRT.platformBus;
-const FILL = 0;
-const SHOW = 4;
-
-interface Parts {
-  readonly type?: string;
-  readonly migration?: string;
-  readonly state: string;
-  /** Statements that give the state values. */
-  readonly fill?: string;
-  readonly methods?: string;
-  /** Expression for what `show()` prints. */
-  readonly shown: string;
-}
-
-/** A device that takes values and prints them when told. */
-function device({ type = "kept", migration = "{}", state, fill = "", methods = "", shown }: Parts): string {
-  return script(`
-    import { bool, i8, i16, i32, i64, registers, since, struct, subsection, SysBusDevice, u8, u16, u32, u64, unused } from "qemu-script";
-    const text = (_, value) => typeof value === "bigint" ? Number(value) : ArrayBuffer.isView(value) ? [...value] : value;
-    export default class Kept extends SysBusDevice.with({
-      type: "${type}",
-      regions: { regs: { size: 0x10 } },
-      migration: ${migration},
-      state: ${state},
-    }) {
-      static {
-        registers(Kept, "regs", { FILL: { at: 0, write: "fill" }, SHOW: { at: 4, write: "show" } });
-      }
-      fill(value) { ${fill} }
-      show() { console.error(JSON.stringify(${shown}, text)); }
-      ${methods}
-    }
-  `);
-}
-
-const args = (path: string) => [...MACHINE, "-device", `script,path=${path}`];
-
-const start = (path: string, more: readonly string[] = []) =>
-  Qemu.start({ args: [...args(path), ...more], qtest: true });
-
-/** What the device prints. */
-async function shown(qemu: Qemu): Promise<unknown> {
-  await qemu.qtest.writel(BASE + SHOW, 0);
-  return JSON.parse(await nextLine(qemu));
-}
-
-async function nextLine(qemu: Qemu): Promise<string> {
-  await qemu.stderr.waitFor("\n", SOON_MS);
-  return qemu.stderr.lines.at(-1)!;
-}
-
-const fill = (qemu: Qemu, value = 1) => qemu.qtest.writel(BASE + FILL, value);
-
-async function migrate({ qmp }: Qemu, path: string): Promise<void> {
-  await qmp.execute("migrate", { uri: `file:${path}` });
-  let status = "";
-  while (status !== "completed") {
-    status = (await qmp.execute<{ status: string }>("query-migrate")).status;
-    expect(status).not.toBe("failed");
-  }
-}
-
-/** A section as it is in a migration stream (docs/devel/migration/main.rst): its version and its bytes. */
-async function section(qemu: Qemu, name: string): Promise<{ version: number; bytes: Buffer }> {
-  const path = join(folder(), "stream");
-  await migrate(qemu, path);
-  const stream = readFileSync(path);
-  const FULL = 4;
-  const FOOTER = 0x7e;
-  const at = stream.indexOf(Buffer.from([name.length, ...Buffer.from(name)]));
-  expect(stream[at - 5]).toBe(FULL);
-  const start = at + 1 + name.length;
-  const end = stream.indexOf(Buffer.from([FOOTER, ...stream.subarray(at - 4, at)]), start);
-  return { version: stream.readUInt32BE(start + 4), bytes: stream.subarray(start + 8, end) };
-}
-
-/** Saves under one script and loads under another. @returns the second QEMU */
-async function carry(from: string, to: string): Promise<Qemu> {
-  const first = await start(from);
-  const image = await makeImage(first, folder());
-  await fill(first);
-  await save(first, "a");
-  await first.quit();
-  const second = await start(to, withImage(image));
-  await load(second, "a");
-  return second;
-}
+/** The device's section in the machine's stream. */
+const section = async (qemu: Qemu) => sectionOf(streamAt(await migrateToFile(qemu)), "kept");
 
 const EVERYTHING: Parts = {
   state: `{
@@ -161,7 +72,7 @@ describe("fields of every kind, structs in structs and arrays of them", () => {
   test("follow one another in the stream, big-endian, as C would write them", async () => {
     const qemu = await start(device(EVERYTHING));
     await fill(qemu);
-    const { version, bytes } = await section(qemu, "kept");
+    const { version, bytes } = await section(qemu);
     const channel = (n: string, [a, b]: [string, string]) =>
       `0000010${n} ${a} 00000000000010${a} ${b} 00000000000010${b}`;
     const expected = `
@@ -187,10 +98,9 @@ test("an incoming migration enters the script as loading a snapshot does", async
   const path = device({ ...EVERYTHING, migration, methods, shown: all });
   const first = await start(path);
   await fill(first);
-  const stream = join(folder(), "stream");
-  await migrate(first, stream);
+  const uri = await migrateToFile(first);
   await first.quit();
-  const second = await start(path, ["-incoming", `file:${stream}`]);
+  const second = await start(path, ["-incoming", uri]);
   await arrival(second);
   expect(await shown(second)).toEqual([0, [5, 2], [0x11, 2], EVERYTHING_FILLED]);
 });
@@ -270,7 +180,7 @@ describe("a subsection", () => {
   test("is in the stream, behind all fields, if its method says so", async () => {
     const qemu = await start(device(parts));
     await fill(qemu, 4);
-    const { bytes } = await section(qemu, "kept");
+    const { bytes } = await section(qemu);
     expect(bytes.toString("hex")).toBe(
       hex(`00000001 00000002 ${name("kept/more")} 00000003 04 0008 ${name("kept/always")} 00000001 00000009`),
     );
@@ -279,7 +189,7 @@ describe("a subsection", () => {
   test("is not if it says no", async () => {
     const qemu = await start(device(parts));
     await fill(qemu, 5);
-    const { bytes } = await section(qemu, "kept");
+    const { bytes } = await section(qemu);
     expect(bytes.toString("hex")).toBe(hex(`00000001 00000002 ${name("kept/always")} 00000001 00000009`));
   });
 
@@ -338,14 +248,14 @@ describe("save() and load()", () => {
   test("leave the stream alone if there is nothing", async () => {
     const qemu = await start(device(parts));
     await fill(qemu, 0);
-    expect((await section(qemu, "kept")).bytes.toString("hex")).toBe("00000000");
+    expect((await section(qemu)).bytes.toString("hex")).toBe("00000000");
   });
 
   test("are a subsection in the stream", async () => {
     const qemu = await start(
       device({ ...parts, methods: "save() { return new Uint8Array([1, 2, 3]); } load() {}" }),
     );
-    const { bytes } = await section(qemu, "kept");
+    const { bytes } = await section(qemu);
     const name = `0509${Buffer.from("kept/blob").toString("hex")}`;
     expect(bytes.toString("hex")).toBe(`00000000${name}0000000600000003010203`);
   });
@@ -380,131 +290,6 @@ describe("save() and load()", () => {
     await makeImage(qemu, folder());
     await expect(save(qemu, "a")).rejects.toThrow("Error while writing VM state");
     await qemu.stderr.waitFor(message, SOON_MS);
-  });
-});
-
-describe("methods around it", () => {
-  const say = (name: string, argument = "") =>
-    `${name}(${argument}) { console.error("${name}", ${argument || '""'}); }`;
-
-  test("are called in order, with the version", async () => {
-    const methods = [
-      say("preSave"),
-      say("postSave"),
-      say("preLoad"),
-      say("postLoad", "version"),
-      say("good"),
-      "load() { console.error('load'); }",
-      "save() { console.error('save'); return new Uint8Array(1); }",
-    ];
-    const path = device({
-      migration: "{ version: 5, validate: ['ok'] }",
-      state: "{ a: u32 }",
-      methods: `${methods.join("\n")} ok() { console.error("ok"); return true; }`,
-      shown: "0",
-    });
-    const qemu = await start(path);
-    await makeImage(qemu, folder());
-    await save(qemu, "a");
-    await load(qemu, "a");
-    expect(qemu.stderr.lines.map((line) => line.trim())).toEqual([
-      ...["preSave", "save", "postSave", "preLoad", "ok", "load", "postLoad 5"],
-    ]);
-  });
-
-  test("preSave() brings the state up to date; preLoad() prepares it", async () => {
-    const path = device({
-      migration: "{ version: 2, minimum: 1 }",
-      state: "{ a: u32, later: since(2, u32) }",
-      methods: "preSave() { this.a++; } preLoad() { this.later = 5; }",
-      fill: "this.a = 1; this.later = 1;",
-      shown: "[this.a, this.later]",
-    });
-    const old = device({ state: "{ a: u32 }", fill: "this.a = 7;", shown: "0" });
-    expect(await shown(await carry(path, path))).toEqual([2, 1]);
-    expect(await shown(await carry(old, path))).toEqual([7, 5]);
-  });
-
-  test.each(["preSave", "postSave"])("what %s() throws makes saving fail", async (name) => {
-    const methods = `${name}() { throw new Error("not now"); }`;
-    const qemu = await start(device({ state: "{ a: u32 }", methods, shown: "0" }));
-    await makeImage(qemu, folder());
-    await expect(save(qemu, "a")).rejects.toThrow("Error while writing VM state");
-    await qemu.stderr.waitFor("not now", SOON_MS);
-  });
-
-  test.each([
-    ["preLoad() { throw new Error('not now'); }", "not now"],
-    ["postLoad() { throw new Error('not so'); }", "not so"],
-    ["small() { return this.a < 5; } ", "kept: what was loaded makes no sense to small()"],
-    ["async small() { return true; } ", "small() cannot be asynchronous"],
-    ["postLoad() { this.a = 99; throw new RangeError('99'); }", "99"],
-  ])("%s makes loading fail, and the device keeps its state", async (methods, message) => {
-    const validate = methods.includes("small") ? "validate: ['small']" : "";
-    const path = device({
-      migration: `{ ${validate} }`,
-      state: "{ a: u32, s: struct({ b: u8 }) }",
-      methods,
-      fill: "this.a = value; this.s.b = value;",
-      shown: "[this.a, this.s.b]",
-    });
-    const qemu = await start(path);
-    await makeImage(qemu, folder());
-    await fill(qemu, 8);
-    await save(qemu, "a");
-    await fill(qemu, 3);
-    await expect(load(qemu, "a")).rejects.toThrow("while loading VM state");
-    await qemu.stderr.waitFor(message, SOON_MS);
-    expect(await shown(qemu)).toEqual([3, 3]);
-  });
-});
-
-describe("a device that cannot migrate", () => {
-  const parts = (unmigratable: string): Parts => ({
-    migration: `{ unmigratable: ${unmigratable} }`,
-    state: "{ a: u32 }",
-    shown: "0",
-  });
-
-  test("says so when the machine is saved", async () => {
-    const qemu = await start(device(parts("true")));
-    await makeImage(qemu, folder());
-    await expect(save(qemu, "a")).rejects.toThrow("State blocked by non-migratable device 'kept'");
-  });
-
-  test("gives its reason, if it has one, as long as it is there", async () => {
-    const qemu = await start(device(parts('"its laser cannot be moved"')));
-    await makeImage(qemu, folder());
-    const reason = "kept does not migrate: its laser cannot be moved";
-    await expect(save(qemu, "a")).rejects.toThrow(reason);
-    await expect(qemu.qmp.execute("migrate", { uri: "file:/dev/null" })).rejects.toThrow(reason);
-  });
-
-  test("is refused by -only-migratable", async () => {
-    for (const reason of ["true", '"reasons"']) {
-      const { status, stderr } = await Qemu.run([...args(device(parts(reason))), "-only-migratable"]);
-      expect(status).toBe(1);
-      expect(stderr).toContain("only-migratable");
-    }
-  });
-});
-
-describe("a section's priority", () => {
-  test("decides when it is in the stream", async () => {
-    const first = device({ type: "usual", state: "{ a: u32 }", shown: "0" });
-    const second = device({
-      type: "early",
-      migration: '{ name: "early", priority: "gicv3" }',
-      state: "{ a: u32 }",
-      shown: "0",
-    });
-    const qemu = await start(first, ["-device", `script,path=${second}`]);
-    const path = join(folder(), "stream");
-    await migrate(qemu, path);
-    const stream = readFileSync(path);
-    const place = (name: string) => stream.indexOf(Buffer.from([name.length, ...Buffer.from(name)]));
-    expect(place("early")).toBeGreaterThan(0);
-    expect(place("early")).toBeLessThan(place("usual"));
   });
 });
 

@@ -1,5 +1,6 @@
-/** Migration by way of a file. */
+/** Migration by way of a file, and what is in such a file: docs/devel/migration/main.rst. */
 
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { folder, type Qemu } from "./qemu.ts";
 
@@ -8,8 +9,12 @@ export async function migrateToFile({ qmp }: Qemu): Promise<string> {
   const uri = `file:${join(folder(), "stream")}`;
   await qmp.execute("migrate-set-capabilities", { capabilities: [{ capability: "events", state: true }] });
   await qmp.execute("migrate", { uri });
-  while ((await qmp.waitForEvent("MIGRATION")).data?.["status"] !== "completed") {
+  for (let status: unknown; status !== "completed"; ) {
     // setup, active, device
+    status = (await qmp.waitForEvent("MIGRATION")).data?.["status"];
+    if (status === "failed") {
+      throw new Error("migration failed");
+    }
   }
   return uri;
 }
@@ -19,4 +24,57 @@ export async function arrival({ qmp }: Qemu): Promise<void> {
   while (!(await qmp.execute<{ running: boolean }>("query-status")).running) {
     await qmp.waitForEvent("RESUME");
   }
+}
+
+/** The bytes that {@link migrateToFile} wrote. */
+export const streamAt = (uri: string): Buffer => readFileSync(uri.replace(/^file:/, ""));
+
+/** The state of the machine's devices as a stream: one without memory. The machine goes on. */
+export async function saveDevices({ qmp }: Qemu): Promise<Buffer> {
+  const filename = join(folder(), "devices");
+  // Named after who uses it, but anyone can.
+  await qmp.execute("xen-save-devices-state", { filename, live: false });
+  return readFileSync(filename);
+}
+
+/** Loads what {@link saveDevices} gave, in a machine that is stopped. @throws QmpError */
+export async function loadDevices({ qmp }: Qemu, stream: Uint8Array): Promise<void> {
+  const filename = join(folder(), "devices");
+  writeFileSync(filename, stream);
+  await qmp.execute("xen-load-devices-state", { filename });
+}
+
+/** What one device has in a stream. */
+export interface Section {
+  readonly instance: number;
+  readonly version: number;
+  /** Its fields, and its subsections behind them. */
+  readonly bytes: Buffer;
+  /** Where they are in the stream. */
+  readonly at: number;
+  /** All of it: number, name, instance, version, bytes. */
+  readonly whole: Buffer;
+}
+
+/** QEMU_VM_SECTION_FULL and QEMU_VM_SECTION_FOOTER (migration/savevm.h). */
+const FULL = 0x04;
+const FOOTER = 0x7e;
+
+/** The section of this name that is the first. @throws Error if there is none */
+export function sectionOf(stream: Buffer, name: string): Section {
+  const id = Buffer.from([name.length, ...Buffer.from(name, "latin1")]);
+  for (let at = stream.indexOf(id); at >= 0; at = stream.indexOf(id, at + 1)) {
+    if (stream[at - 5] === FULL) {
+      const start = at + id.length + 8;
+      const end = stream.indexOf(Buffer.from([FOOTER, ...stream.subarray(at - 4, at)]), start);
+      return {
+        instance: stream.readUInt32BE(start - 8),
+        version: stream.readUInt32BE(start - 4),
+        bytes: stream.subarray(start, end),
+        at: start,
+        whole: stream.subarray(at - 4, end),
+      };
+    }
+  }
+  throw new Error(`there is no section ${name} in the stream`);
 }

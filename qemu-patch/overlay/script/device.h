@@ -133,7 +133,6 @@ struct ScriptInstance {
     void *saved;                 /* copy of @state, and behind it a ScriptBlob:
                                     what vmstate code works on */
     uint32_t needed;             /* a bit for each subsection to save */
-    int stream_version;          /* of what is being loaded */
     Error *blocker;
     ScriptRegionPort *regions;
     AddressSpace *dma_as;        /* found at the first use */
@@ -197,6 +196,14 @@ bool script_check_replaced(DeviceState *dev, Error **errp);
 
 /* vmstate.c */
 VMStateDescription *script_make_vmsd(ScriptTypeData *type);
+
+/*
+ * section.c: @copy describes the copy of the state block.  The first fills in
+ * fields of the device's own description, and the end behind them.
+ */
+void script_make_section(VMStateField *field, const VMStateDescription *copy);
+VMStateDescription *script_make_subsection(const VMStateDescription *copy);
+size_t script_count_fields(const VMStateDescription *vmsd);
 
 /* migrate.c */
 void script_state_init(ScriptInstance *instance);

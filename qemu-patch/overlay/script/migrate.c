@@ -60,13 +60,25 @@ static void copy_state(ScriptInstance *instance, void *copy)
 
 static int enter(ScriptInstance *instance, uint32_t kind, uint32_t value)
 {
+    ScriptFrame *frame = script_frame_get(kind, instance->id);
     Error *err = NULL;
+    bool refused;
 
-    if (!script_call(kind, instance->id, value, instance, NULL, &err)) {
-        error_report_err(err);
-        return -EINVAL;
+    frame->value = value;
+    instance->busy++;
+    script_frame_call(frame);
+    instance->busy--;
+    refused = frame->result == SCRIPT_POST_LOAD_REFUSED;
+    if (script_frame_put(frame, NULL, &err)) {
+        return 0;
     }
-    return 0;
+    if (refused) {
+        /* What most of QEMU's devices return; QEMU says the rest */
+        error_free(err);
+        return -1;
+    }
+    error_report_err(err);
+    return -EINVAL;
 }
 
 int script_pre_save(void *opaque)

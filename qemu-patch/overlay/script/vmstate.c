@@ -6,7 +6,6 @@
 
 #include "qemu/osdep.h"
 #include "migration/qemu-file-types.h"
-#include "qobject/json-writer.h"
 #include "device.h"
 
 typedef struct FieldKind {
@@ -123,74 +122,21 @@ static VMStateDescription *make_blob(const ScriptLayout *state)
 
 /* --- the section --------------------------------------------------------- */
 
-/* Always is; but only here does one hear of the stream's version */
-static bool block_exists(void *opaque, int version_id)
+static const VMStateDescription **make_subsections(const ScriptState *state)
 {
-    script_instance_of(opaque)->stream_version = version_id;
-    return true;
-}
-
-static int get_block(QEMUFile *f, void *pv, size_t size,
-                     const VMStateField *field)
-{
-    ScriptInstance *instance = script_instance_of(pv);
-
-    return vmstate_load_state(f, field->vmsd, instance->saved,
-                              instance->stream_version);
-}
-
-static int put_block(QEMUFile *f, void *pv, size_t size,
-                     const VMStateField *field, JSONWriter *vmdesc)
-{
-    ScriptInstance *instance = script_instance_of(pv);
-    const VMStateDescription *needed[SCRIPT_MAX_SUBSECTIONS + 2] = { };
-    VMStateDescription vmsd = *field->vmsd;
-    uint32_t i, n = 0;
-    int ret;
-
-    /* Which are needed was asked once, so there are no callbacks to ask */
-    for (i = 0; vmsd.subsections[i]; i++) {
-        if (instance->needed & (1u << i)) {
-            needed[n++] = vmsd.subsections[i];
-        }
-    }
-    vmsd.subsections = needed;
-    if (vmdesc) {
-        json_writer_start_object(vmdesc, "struct");
-    }
-    ret = vmstate_save_state(f, &vmsd, instance->saved, vmdesc);
-    if (vmdesc) {
-        json_writer_end_object(vmdesc);
-    }
-    return ret;
-}
-
-/*
- * To the stream a struct in which all fields of the device are, so that in it
- * they look as if they were the device's own
- */
-static const VMStateInfo block_info = {
-    .name = "struct",
-    .get = get_block,
-    .put = put_block,
-};
-
-static VMStateDescription *make_block(const ScriptState *state)
-{
-    VMStateDescription *vmsd = make_layout(qapi_ScriptState_base(state));
     size_t n = QAPI_LIST_LENGTH(state->subsections);
     const VMStateDescription **all = g_new0(const VMStateDescription *, n + 2);
     ScriptLayoutList *sub;
     size_t i = 0;
 
     for (sub = state->subsections; sub; sub = sub->next) {
-        all[i++] = make_layout(sub->value);
+        all[i++] = script_make_subsection(make_layout(sub->value));
     }
     if (state->blob) {
-        all[i] = make_blob(qapi_ScriptState_base(state));
+        all[i] = script_make_subsection(
+            make_blob(qapi_ScriptState_base(state)));
     }
-    vmsd->subsections = all;
-    return vmsd;
+    return all;
 }
 
 static const MigrationPriority priorities[] = {
@@ -232,15 +178,12 @@ static VMStateField *make_c_fields(VMStateField *field, ScriptTypeData *type)
     return field;
 }
 
-/*
- * The fields are in a block that the instance points to, so the device's own
- * description has just the block.  In the stream that makes no difference.
- */
 VMStateDescription *script_make_vmsd(ScriptTypeData *type)
 {
     const ScriptState *state = type->decl->state;
     const VMStateDescription *parent = c_vmsd(type);
-    VMStateField *fields = g_new0(VMStateField, 4), *field;
+    const VMStateDescription *copy = make_layout(qapi_ScriptState_base(state));
+    VMStateField *fields = g_new0(VMStateField, script_count_fields(copy) + 3);
     const VMStateDescription vmsd = {
         .name = state->name,
         .unmigratable = state->unmigratable || (parent && parent->unmigratable),
@@ -252,14 +195,9 @@ VMStateDescription *script_make_vmsd(ScriptTypeData *type)
         .pre_load = script_pre_load,
         .post_load = script_post_load,
         .fields = fields,
+        .subsections = make_subsections(state),
     };
 
-    field = make_c_fields(fields, type);
-    field->name = "state";
-    field->info = &block_info;
-    field->flags = VMS_SINGLE;
-    field->field_exists = block_exists;
-    field->vmsd = make_block(state);
-    field[1].flags = VMS_END;
+    script_make_section(make_c_fields(fields, type), copy);
     return g_memdup2(&vmsd, sizeof(vmsd));
 }

@@ -106,7 +106,7 @@ class Full extends SysBusDevice.with({
     words: u32.array(3),
     timer: timer({ expired: "reset" }),
     clock: clockState("clk"),
-    late: since(5, u32(0)),
+    lateOne: since(5, u32(0)),
     inner: struct({ a: u8, gap: unused(2), pairs: struct({ x: u16, y: u64 }).array(2) }),
     extra: subsection({ name: "more", version: 2, minimum: 1, needed: "reset", state: { a: u8, b: u32 } }),
   },
@@ -392,14 +392,14 @@ describe("regions", () => {
 });
 
 describe("state", () => {
-  test("lists the fields in order, with where each lies", () => {
+  test("lists the fields in order, with where each lies, under names as QEMU has them", () => {
     expect(described(Full)["state"]).toMatchObject({
       name: "section",
       version: 7,
       "minimum-version": 3,
       size: 120,
       fields: [
-        { name: "gap", type: "unused", offset: 0, count: 12 },
+        { name: "unused", type: "unused", offset: 0, count: 12 },
         { name: "flag2", type: "bool", offset: 0, count: 0 },
         { name: "b", type: "uint8", offset: 1, count: 0 },
         { name: "h", type: "uint16", offset: 2, count: 0 },
@@ -412,7 +412,7 @@ describe("state", () => {
         { name: "words", type: "uint32", offset: 32, count: 3 },
         { name: "timer", type: "uint64", offset: 48, count: 0 },
         { name: "clock", type: "clock", offset: 56, count: 0, clock: "clk" },
-        { name: "late", type: "uint32", offset: 64, count: 0, since: 5 },
+        { name: "late_one", type: "uint32", offset: 64, count: 0, since: 5 },
         {
           name: "inner",
           type: "struct",
@@ -425,7 +425,7 @@ describe("state", () => {
             size: 40,
             fields: [
               { name: "a", type: "uint8", offset: 0, count: 0 },
-              { name: "gap", type: "unused", offset: 0, count: 2 },
+              { name: "unused", type: "unused", offset: 0, count: 2 },
               {
                 name: "pairs",
                 type: "struct",

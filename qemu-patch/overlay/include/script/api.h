@@ -62,6 +62,9 @@
 /* Result of a SCRIPT_LOAD whose script wants the program to end, status value */
 #define SCRIPT_LOAD_EXIT 2
 
+/* Result of a SCRIPT_POST_LOAD whose script will not have the state */
+#define SCRIPT_POST_LOAD_REFUSED 2
+
 /* In a frame's attrs: not from a vCPU, so there is nobody to wait */
 #define SCRIPT_ATTR_NO_WAIT (1 << 2)
 
