@@ -4,18 +4,24 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { folder, type Qemu } from "./qemu.ts";
 
-/** Migrates into a file. @returns its URI, for `-incoming` */
-export async function migrateToFile({ qmp }: Qemu): Promise<string> {
-  const uri = `file:${join(folder(), "stream")}`;
+/** Migrates to where the URI says. @throws Error if that fails */
+export async function migrate({ qmp }: Qemu, uri: string): Promise<void> {
   await qmp.execute("migrate-set-capabilities", { capabilities: [{ capability: "events", state: true }] });
   await qmp.execute("migrate", { uri });
   for (let status: unknown; status !== "completed"; ) {
     // setup, active, device
     status = (await qmp.waitForEvent("MIGRATION")).data?.["status"];
     if (status === "failed") {
-      throw new Error("migration failed");
+      const { "error-desc": reason } = await qmp.execute<{ "error-desc"?: string }>("query-migrate");
+      throw new Error(`migration failed: ${reason}`);
     }
   }
+}
+
+/** Migrates into a file. @returns its URI, for `-incoming` */
+export async function migrateToFile(qemu: Qemu): Promise<string> {
+  const uri = `file:${join(folder(), "stream")}`;
+  await migrate(qemu, uri);
   return uri;
 }
 

@@ -240,6 +240,14 @@ static void retry_later(ScriptChardev *chr)
               qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + RETRY_NS);
 }
 
+bool script_chardev_drain(ScriptChardev *chr)
+{
+    if (chr->backlog->len) {
+        write_backlog(chr);
+    }
+    return !chr->backlog->len;
+}
+
 static void write_or_keep(ScriptChardev *chr, const uint8_t *buf, size_t len)
 {
     int n = 0;

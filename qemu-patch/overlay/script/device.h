@@ -264,6 +264,9 @@ void script_chardev_end(ScriptChardev *chr);
 void script_chardev_finalize(ScriptChardev *chr);
 void script_chardev_free(ScriptChardev *chr);
 
+/* Returns: whether the backend has all that was written */
+bool script_chardev_drain(ScriptChardev *chr);
+
 /* reset.c */
 void script_reset_class_init(DeviceClass *dc, ScriptTypeData *type);
 

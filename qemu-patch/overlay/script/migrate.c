@@ -13,6 +13,10 @@
 #include "migration/blocker.h"
 #include "device.h"
 
+/* How long saving waits for a peer that is slow to take output, in us */
+#define DRAIN_US (1 * G_USEC_PER_SEC)
+#define DRAIN_INTERVAL_US 500
+
 static size_t state_size(ScriptInstance *instance)
 {
     return instance->type->decl->state->size;
@@ -81,9 +85,47 @@ static int enter(ScriptInstance *instance, uint32_t kind, uint32_t value)
     return -EINVAL;
 }
 
+static bool drained(ScriptInstance *instance)
+{
+    bool all = true;
+    uint32_t i;
+
+    for (i = 0; i < instance->n_chardevs; i++) {
+        all &= script_chardev_drain(&instance->chardevs[i]);
+    }
+    return all;
+}
+
+/*
+ * What the guest has sent must not be here any more: this process may end as
+ * soon as the machine is elsewhere.  A model in C, which waits in every write,
+ * would not let the machine stop before.
+ */
+static bool drain(ScriptInstance *instance)
+{
+    int64_t end = g_get_monotonic_time() + DRAIN_US;
+
+    while (!drained(instance)) {
+        if (g_get_monotonic_time() > end) {
+            error_report("%s: the other side does not take its output",
+                         instance->type->decl->name);
+            return false;
+        }
+        bql_unlock();
+        g_usleep(DRAIN_INTERVAL_US);
+        bql_lock();
+    }
+    return true;
+}
+
 int script_pre_save(void *opaque)
 {
-    return enter(script_instance_of(opaque), SCRIPT_PRE_SAVE, 0);
+    ScriptInstance *instance = script_instance_of(opaque);
+
+    if (!drain(instance)) {
+        return -EAGAIN;
+    }
+    return enter(instance, SCRIPT_PRE_SAVE, 0);
 }
 
 int script_post_save(void *opaque)
