@@ -62,25 +62,41 @@ export interface Section {
   readonly whole: Buffer;
 }
 
-/** QEMU_VM_SECTION_FULL and QEMU_VM_SECTION_FOOTER (migration/savevm.h). */
-const FULL = 0x04;
-const FOOTER = 0x7e;
+/** Of migration/savevm.h: what follows in a stream. */
+const EOF = 0x00;
+const SECTION_FULL = 0x04;
+const VMDESCRIPTION = 0x06;
+const SECTION_FOOTER = 0x7e;
 
-/** The section of this name that is the first. @throws Error if there is none */
+/** Can a device's section be over here? Its bytes may look like a footer. */
+function continues(stream: Buffer, at: number): boolean {
+  if (stream[at] === EOF) {
+    return at + 1 === stream.length || stream[at + 1] === VMDESCRIPTION;
+  }
+  const name = stream.subarray(at + 6, at + 6 + (stream[at + 5] ?? 0)).toString("latin1");
+  return stream[at] === SECTION_FULL && /^[ -~]+$/.test(name);
+}
+
+/** The first section of this name. @throws Error if there is none */
 export function sectionOf(stream: Buffer, name: string): Section {
   const id = Buffer.from([name.length, ...Buffer.from(name, "latin1")]);
   for (let at = stream.indexOf(id); at >= 0; at = stream.indexOf(id, at + 1)) {
-    if (stream[at - 5] === FULL) {
-      const start = at + id.length + 8;
-      const end = stream.indexOf(Buffer.from([FOOTER, ...stream.subarray(at - 4, at)]), start);
-      return {
-        instance: stream.readUInt32BE(start - 8),
-        version: stream.readUInt32BE(start - 4),
-        bytes: stream.subarray(start, end),
-        at: start,
-        whole: stream.subarray(at - 4, end),
-      };
+    if (stream[at - 5] !== SECTION_FULL) {
+      continue;
     }
+    const start = at + id.length + 8;
+    const footer = Buffer.from([SECTION_FOOTER, ...stream.subarray(at - 4, at)]);
+    let end = stream.indexOf(footer, start);
+    while (end >= 0 && !continues(stream, end + footer.length)) {
+      end = stream.indexOf(footer, end + 1);
+    }
+    return {
+      instance: stream.readUInt32BE(start - 8),
+      version: stream.readUInt32BE(start - 4),
+      bytes: stream.subarray(start, end),
+      at: start,
+      whole: stream.subarray(at - 4, end),
+    };
   }
   throw new Error(`there is no section ${name} in the stream`);
 }

@@ -26,22 +26,25 @@ export interface Subject {
 }
 
 export class Pair {
-  private readonly ours: Side;
-  private readonly theirs: Side;
+  private readonly subject: Subject;
+  private ours: Side;
+  private theirs: Side;
 
-  private constructor(ours: Side, theirs: Side) {
+  private constructor(subject: Subject, ours: Side, theirs: Side) {
+    this.subject = subject;
     this.ours = ours;
     this.theirs = theirs;
   }
 
   /** @throws FuzzError with QEMU's messages if one does not start */
-  static async start({ twin, board, script }: Subject): Promise<Pair> {
+  static async start(subject: Subject): Promise<Pair> {
+    const { twin, board, script } = subject;
     const at = twin.boards[board]!;
     const models: readonly Model[] = [{ script }, "C"];
     const starts = models.map((model) => Side.start(twin, at, model));
     try {
       const [ours, theirs] = await Promise.all(starts);
-      return new Pair(ours!, theirs!);
+      return new Pair(subject, ours!, theirs!);
     } catch (error) {
       throw new FuzzError(error instanceof Error ? error.message : String(error), { cause: error });
     }
@@ -70,6 +73,19 @@ export class Pair {
       return { at: last, what: "log", ...firstDifference(log.split("\n"), logC.split("\n")) };
     }
     return undefined;
+  }
+
+  /** Has each machine migrate into one of the other model, and go on there. */
+  async swap(): Promise<void> {
+    const { twin, board, script } = this.subject;
+    const at = twin.boards[board]!;
+    const swapped = [this.theirs.migrate(at, { script }), this.ours.migrate(at, "C")] as const;
+    [this.ours, this.theirs] = await Promise.all(swapped);
+  }
+
+  /** The state of all devices in both machines, as it migrates: first the script's. */
+  save(): Promise<[Buffer, Buffer]> {
+    return Promise.all([this.ours.save(), this.theirs.save()]);
   }
 
   /** What both sent. It is in the kernel when the access that sent it is answered. */

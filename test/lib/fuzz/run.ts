@@ -20,7 +20,7 @@ export interface Found {
 }
 
 /** The operations that a seed stands for, without end. */
-function* operationsOf({ twin, board }: Subject, seed: number): Generator<string, never> {
+export function* operationsOf({ twin, board }: Subject, seed: number): Generator<string, never> {
   const below = random(seed);
   for (;;) {
     yield* twin.next(below, board);

@@ -5,6 +5,7 @@
 
 import { SOON_MS } from "../limit.ts";
 import { Qemu } from "../qemu.ts";
+import { arrival, migrateToFile, saveDevices } from "../stream.ts";
 import { FuzzError } from "./error.ts";
 import { Log } from "./log.ts";
 import { access, command, pieces } from "./operation.ts";
@@ -22,7 +23,7 @@ export class Side {
   private readonly site: Site;
   private readonly wire: Wire;
   private readonly log: Log;
-  private readonly receiver: Receiver | undefined;
+  private receiver: Receiver | undefined;
   private sent: Buffer[] = [];
   /** Bytes on the serial line for which there was no room yet. */
   private held: number[] = [];
@@ -45,7 +46,8 @@ export class Side {
     }
   }
 
-  static async start(twin: Twin, board: Board, model: Model): Promise<Side> {
+  /** @param uri of a stream with which it begins */
+  static async start(twin: Twin, board: Board, model: Model, uri?: string): Promise<Side> {
     const log = new Log();
     const { serial = false } = board;
     const qemu = await Qemu.start({
@@ -55,11 +57,27 @@ export class Side {
         ...(serial ? ["-serial", `chardev:${SERIAL}`] : []),
         ...["-accel", "qtest", "-d", "guest_errors,unimp", "-D", log.path],
         ...(twin.traces ?? []).flatMap((events) => ["-trace", events]),
+        ...(uri === undefined ? [] : ["-incoming", uri]),
       ],
       lines: serial ? [SERIAL] : [],
       qtest: true,
     });
+    await arrival(qemu);
     return new Side(twin, qemu, await board.start(qemu), log, serial);
+  }
+
+  /** Migrates into a machine of its own, which may have the other model, and goes on there. */
+  async migrate(board: Board, model: Model): Promise<Side> {
+    const next = await Side.start(this.twin, board, model, await migrateToFile(this.qemu));
+    next.receiver = this.receiver;
+    next.held = this.held;
+    await this.kill();
+    return next;
+  }
+
+  /** The state of all devices, as it migrates. */
+  save(): Promise<Buffer> {
+    return saveDevices(this.qemu);
   }
 
   kill(): Promise<void> {

@@ -15,7 +15,18 @@ const REGISTERS = [
 ];
 /** Of the Raspberry Pi: its peripherals, and in its clock manager the UART's clock. */
 const RASPI = { peripherals: 0x3f00_0000, clocks: 0x3f10_1000, uart: 0x3f20_1000 } as const;
-const CLOCK = { CTL: 0xf0, DIV: 0xf4, PASSWORD: 0x5a00_0000 } as const;
+/**
+ * In it, the UART's own registers, and the divider of what its clock comes from. QEMU's clock manager looks at the
+ * first two only when that changes.
+ */
+const CLOCK = {
+  CTL: 0xf0,
+  DIV: 0xf4,
+  PLLD_PER: 0x1540,
+  PASSWORD: 0x5a00_0000,
+  ENABLED: 0x10,
+  FROM_PLLD: 6,
+} as const;
 
 const REGION_SIZE = 0x1000;
 /** Offset of a register that the driver itself reads, before or after input comes in. */
@@ -128,10 +139,16 @@ function traffic(below: Below): string[] {
   }
 }
 
-/** Another source of the clock, or none, or another divider. */
+/** Another divider of the clock, or whether there is one. */
 function clockChange(below: Below): string {
-  const [register, setting] =
-    below(2) === 0 ? [CLOCK.CTL, below(7) | (below(2) << 4)] : [CLOCK.DIV, below(2 ** 24)];
+  const [register, setting] = (
+    [
+      [CLOCK.CTL, below(4) === 0 ? below(32) : CLOCK.ENABLED | CLOCK.FROM_PLLD],
+      [CLOCK.DIV, below(2 ** 24)],
+      [CLOCK.PLLD_PER, below(0x200)],
+      [CLOCK.PLLD_PER, below(0x100)],
+    ] as const
+  )[below(4)]!;
   return `writel clocks+${hex(register)} ${hex(CLOCK.PASSWORD | setting)}`;
 }
 
@@ -161,6 +178,11 @@ function next(below: Below, board: string): string[] {
       return [`dump ${hex(ID)} 0x20`];
     case 13:
       return [board === "raspi" ? clockChange(below) : access(below)];
+    case 14:
+      if (board === "raspi") {
+        return [clockChange(below)];
+      }
+      break;
     default:
       break;
   }
