@@ -8,7 +8,7 @@ import { PL011 } from "../lib/fuzz/twins/pl011.ts";
 import { TEST_MS } from "../lib/limit.ts";
 import { endAll } from "../lib/qemu.ts";
 import { sectionOf } from "../lib/stream.ts";
-import { clockPeriod, FIELD } from "./pl011-section.ts";
+import { clockPeriod, FIELD } from "./pl011-stream.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
