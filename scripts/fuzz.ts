@@ -15,9 +15,9 @@ const HELP = `Usage: npm run fuzz -- [OPTIONS]
 
 Does random operations on a scripted device and on QEMU's own model of the same device, each in a
 machine without a guest: accesses of all sizes, input and breaks on the serial line, levels of pins,
-time that passes, resets. Every value read, every interrupt line, every byte sent and every error
-logged must be equal. The sequence that led to a difference is made as short as it can be, printed,
-and kept in build/fuzz, from where --replay does it again.
+time that passes, resets. Every value read, every interrupt line, every byte sent, every error logged
+and every trace event must be equal. The sequence that led to a difference is made as short as it can
+be, printed, and kept in build/fuzz, from where --replay does it again.
 
 OPTIONS
   --device NAME   pl011, pl061 or edu (pl011)

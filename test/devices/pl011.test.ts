@@ -3,8 +3,9 @@
  */
 
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { VIRT } from "../lib/guest-code.ts";
 import { TEST_MS } from "../lib/limit.ts";
-import { endAll } from "../lib/qemu.ts";
+import { endAll, HEADLESS, Qemu } from "../lib/qemu.ts";
 import {
   BREAK_ERROR,
   BRK,
@@ -205,6 +206,21 @@ describe.each(Object.keys(MODELS) as Model[])("the PL011 in %s", (model) => {
       await uart.settle();
       expect([await read(FR), await read(RIS)]).toEqual([EMPTY, INT_TX]);
     });
+  });
+
+  test("without a serial line, works all the same: nothing goes out, nothing comes in", async () => {
+    const board = ["-M", "virt", "-m", "64", "-accel", "qtest", ...HEADLESS];
+    const { qtest } = await Qemu.start({ args: [...board, ...MODELS[model].args], qtest: true });
+    const at = (offset: number) => VIRT.uart + offset;
+    await qtest.writel(at(CR), ENABLED);
+    await qtest.writel(at(LCR_H), FEN | BRK);
+    for (const character of [0x41, 0x42]) {
+      await qtest.writel(at(DR), character);
+    }
+    expect([await qtest.readl(at(FR)), await qtest.readl(at(RIS))]).toEqual([EMPTY, INT_TX]);
+    await qtest.writel(at(CR), ENABLED | LBE);
+    await qtest.writel(at(DR), 0x43);
+    expect([await qtest.readl(at(DR)), await qtest.readl(at(FR))]).toEqual([0x43, EMPTY]);
   });
 
   describe("LCR_H", () => {
