@@ -192,12 +192,11 @@ export default class PL011
   }
 
   readData() {
-    const { depth } = this;
     const character = this.readFifo[this.readPos]!;
     this.flags &= ~FR.RXFF;
     if (this.readCount > 0) {
       this.readCount--;
-      this.readPos = (this.readPos + 1) & (depth - 1);
+      this.readPos = (this.readPos + 1) & (this.depth - 1);
     }
     if (this.readCount === 0) {
       this.flags |= FR.RXFE;
@@ -205,7 +204,7 @@ export default class PL011
     if (this.readCount === this.readTrigger - 1) {
       this.intLevel &= ~INT.RX;
     }
-    this.trace.pl011_read_fifo(this.readCount, depth);
+    this.trace.pl011_read_fifo(this.readCount, this.depth);
     this.rsr = character >>> 8;
     this.update();
     return character;
