@@ -8,10 +8,13 @@ import { PL011 } from "../lib/fuzz/twins/pl011.ts";
 import { TEST_MS } from "../lib/limit.ts";
 import { endAll } from "../lib/qemu.ts";
 import { sectionOf } from "../lib/stream.ts";
+import { DR } from "./manual.ts";
 import { clockPeriod, FIELD } from "./pl011-stream.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
+
+const FIFO_DEPTH = 16;
 
 /** Another one each time; the tests' names tell it. */
 const SEED = Math.floor(Math.random() * 2 ** 32);
@@ -53,6 +56,12 @@ function difference(ours: Buffer, theirs: Buffer): string | undefined {
     : `at ${at}, after ${JSON.stringify(ours.subarray(Math.max(at - 80, 0), at).toString("latin1"))}`;
 }
 
+/** How many characters are in the FIFO. */
+async function waiting(pair: Pair): Promise<number> {
+  const [stream] = await pair.save();
+  return sectionOf(stream, "pl011").bytes.readInt32BE(FIELD.readCount);
+}
+
 describe.each(BOARDS)(`$name, seed ${SEED}`, (board) => {
   const STATES = 50;
   const OPS = 40;
@@ -92,6 +101,10 @@ describe.each(BOARDS)(`$name, seed ${SEED}`, (board) => {
     const source = operationsOf(subject, SEED);
     for (let i = 0; i < 2; i++) {
       expect(await pair.perform(Array.from({ length: 500 }, () => source.next().value))).toBeUndefined();
+      // A FIFO with more in it than it holds, as loopback leaves it, neither model takes.
+      while ((await waiting(pair)) > FIFO_DEPTH) {
+        expect(await pair.perform([`readl ${DR}`])).toBeUndefined();
+      }
       await pair.swap();
     }
     expect(await pair.perform(Array.from({ length: 500 }, () => source.next().value))).toBeUndefined();
