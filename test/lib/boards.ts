@@ -39,8 +39,9 @@ const VARIANTS = ["virt,secure=on"];
 
 /** All machines that the program has, of those with many versions the oldest and the newest; and variants. */
 export async function machines(): Promise<string[]> {
-  const { qmp } = await Qemu.start({ args: ["-M", "none", ...HEADLESS] });
-  const all = await qmp.execute<{ name: string }[]>("query-machines");
+  const qemu = await Qemu.start({ args: ["-M", "none", ...HEADLESS] });
+  const all = await qemu.qmp.execute<{ name: string }[]>("query-machines");
+  await qemu.kill();
   const sorted = all.map(({ name }) => name).toSorted(new Intl.Collator("en", { numeric: true }).compare);
   const kin = (name: string | undefined) => name?.replace(VERSION, "");
   const chosen = sorted.filter(
