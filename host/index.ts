@@ -2,6 +2,7 @@
 export { Access } from "./device/access.ts";
 export type { BitField, BitRange, Bits, Mode } from "./device/bits.ts";
 export type { CParent } from "./device/c-parent.ts";
+export type { OldState, OldValue } from "./device/carry.ts";
 export {
   Chardev,
   type ChardevEvent,

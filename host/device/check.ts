@@ -20,6 +20,7 @@ const METHODS = [
   ...["receive", "receiveBreak", "chardevEvent", "gpioChanged", "clockChanged", "timerExpired"],
   ...["preSave", "postSave", "preLoad", "postLoad", "save", "load"],
   ...["configRead", "configWrite"],
+  ...["migrate", "reloaded", "retire"],
 ];
 
 /** What the host gives to every device. */

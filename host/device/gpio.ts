@@ -96,10 +96,10 @@ class Levels {
   readonly #handle: Handle;
   readonly #levels: Uint8Array;
 
-  constructor(handle: Handle, count: number) {
-    this.count = count;
+  constructor(handle: Handle, levels: Uint8Array) {
+    this.count = levels.length;
     this.#handle = handle;
-    this.#levels = new Uint8Array(count);
+    this.#levels = levels;
   }
 
   /** The device, for C. @throws StaleError, RangeError */
@@ -152,7 +152,7 @@ export interface InputPort {
 
 /** @internal */
 export function inputPort(handle: Handle, key: string, array: Lines, index: number): InputPort {
-  const levels = new Levels(handle, array.count);
+  const levels = new Levels(handle, new Uint8Array(array.count));
   const look = () => {
     for (let line = 0; line < array.count; line++) {
       levels.set(line, qemu.script_gpio_level(handle.pointer, index, line));
@@ -196,9 +196,14 @@ export function connectTo(connect: Connect, instance: Pointer, line: number, tar
   }
 }
 
-/** @internal @param first place of its first line among all outputs of the device */
-export function outputLines(handle: Handle, { count }: Lines, first: number): OutputLines {
-  const levels = new Levels(handle, count);
+/**
+ * @internal
+ * @param first place of its first line among all outputs of the device
+ * @param memory what its lines were given last
+ */
+export function outputLines(handle: Handle, first: number, memory: Uint8Array): OutputLines {
+  const count = memory.length;
+  const levels = new Levels(handle, memory);
   const { script_gpio_set, script_gpio_drive } = qemu;
   const set = (line: number, level: boolean) => {
     const instance = levels.at(line);
@@ -237,12 +242,20 @@ export function outputLines(handle: Handle, { count }: Lines, first: number): Ou
   return Object.freeze(lines);
 }
 
+/** @internal Room for the levels of arrays of outputs, which outlive the code that set them; all low. */
+export const outputMemory = (arrays: Readonly<Record<string, Lines>> = {}): Uint8Array[] =>
+  Object.values(arrays).map(({ count }) => new Uint8Array(count));
+
 /** @internal All arrays of outputs, by their keys. */
-export function outputArrays(handle: Handle, arrays: Readonly<Record<string, Lines>> = {}): object {
+export function outputArrays(
+  handle: Handle,
+  arrays: Readonly<Record<string, Lines>> = {},
+  memory: readonly Uint8Array[] = outputMemory(arrays),
+): object {
   let first = 0;
-  const entries = Object.entries(arrays).map(([key, array]) => {
-    const lines = outputLines(handle, array, first);
-    first += array.count;
+  const entries = Object.keys(arrays).map((key, index) => {
+    const lines = outputLines(handle, first, memory[index]!);
+    first += lines.count;
     return [key, lines];
   });
   return Object.freeze(Object.fromEntries(entries));

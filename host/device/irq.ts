@@ -30,12 +30,12 @@ export type IrqLines<Names extends string> = { readonly [N in Names]: IrqLine } 
   drive(levels: number): void;
 };
 
-/** Levels of all lines of a device, as bits. */
-interface Levels {
+/** Levels of all lines of a device, as bits. They outlive the code that set them. */
+export interface IrqLevels {
   bits: number;
 }
 
-function line(instance: Handle, index: number, levels: Levels): IrqLine {
+function line(instance: Handle, index: number, levels: IrqLevels): IrqLine {
   const bit = 1 << index;
   const { script_irq_set, script_irq_connect } = qemu;
   const raise = () => {
@@ -68,8 +68,11 @@ function line(instance: Handle, index: number, levels: Levels): IrqLine {
   };
 }
 
-export function irqLines<Names extends string>(instance: Handle, names: readonly Names[]): IrqLines<Names> {
-  const levels = { bits: 0 };
+export function irqLines<Names extends string>(
+  instance: Handle,
+  names: readonly Names[],
+  levels: IrqLevels = { bits: 0 },
+): IrqLines<Names> {
   const named = Object.fromEntries(names.map((name, index) => [name, line(instance, index, levels)]));
   const { script_irq_drive } = qemu;
   const drive = (bits: number) => {

@@ -65,10 +65,10 @@ export function layOut(state: Fields, smallest = 8): Layout {
   return { slots, size: Math.max(ceil(end, align), smallest), align };
 }
 
-type ViewKind = Exclude<keyof Views, "parts" | "base">;
+export type ViewKind = Exclude<keyof Views, "parts" | "base">;
 
 /** The view that holds fields of a kind; structs have none. */
-function viewKind(kind: FieldKind): ViewKind {
+export function viewKind(kind: FieldKind): ViewKind {
   return kind === "bool" || kind === "unused" || kind === "struct" || kind === "clock" ? "uint8" : kind;
 }
 

@@ -3,6 +3,7 @@
  * and what it does not implement is not installed.
  */
 
+import type { OldState } from "./carry.ts";
 import type { ChardevEvent } from "./chardev.ts";
 import type { ClockRate } from "./clocks.ts";
 
@@ -188,4 +189,33 @@ export interface ClockListener {
    * @param rate what the clock changed to; it may have changed again since
    */
   clockChanged(name: string, rate: ClockRate): void;
+}
+
+/**
+ * Makes of the old state what the new code wants, when its script was loaded anew. Fields of the same name and kind have
+ * their values already, new ones their reset values.
+ */
+export interface Migrator {
+  /**
+   * @param old what the fields held under the old code, by its names
+   * @throws anything, which leaves the old code in charge
+   */
+  migrate(old: OldState): void;
+}
+
+/**
+ * Takes over a device that was realized by the code before: sets up again what {@link Realizable.realize} made in
+ * JavaScript, such as servers and properties with accessors. What QEMU has of the device is there: children, connections.
+ */
+export interface Reloaded {
+  reloaded(): void;
+}
+
+/**
+ * Lets go of the device, because new code takes over: closes what its register handlers opened. Timers and servers of its
+ * other methods and of its module end by themselves. Nothing of the device can be used afterwards, and what it writes to
+ * its state is lost.
+ */
+export interface Retiring {
+  retire(): void;
 }

@@ -262,6 +262,20 @@ export function endAccesses(owner: Instance): void {
   }
 }
 
+/** Is an asynchronous handler of the device not through? */
+export function isWaiting(owner: Instance): boolean {
+  return owner.queue !== undefined;
+}
+
+/** Ends the asynchronous access to a device, and those behind it, without waiting for its handler. */
+export function abandon(owner: Instance): void {
+  for (const entry of [...waiting.values()]) {
+    if (entry.port.owner === owner) {
+      settle(entry, entry.port.errorValue);
+    }
+  }
+}
+
 function giveNothing(entry: Waiting): void {
   if (waiting.get(entry.frame) === entry) {
     words[base(entry.frame) + FRAME.result] = MEMTX.ERROR;

@@ -1,13 +1,15 @@
 /** Calls that are no guest access: a device's life, its input, loading scripts. */
 
 import type { Pointer } from "bun:ffi";
-import { FRAME, KIND, LOAD_EXIT, POST_LOAD_REFUSED, STATUS } from "../native/abi.ts";
+import { FRAME, KIND, LOAD_EXIT, POST_LOAD_REFUSED, RELOAD_PAUSE, STATUS } from "../native/abi.ts";
 import { cstring, text } from "../native/convert.ts";
 import { bytes, doubles, qemu, words } from "../native/library.ts";
 import { serveAccessor } from "../qom/accessors.ts";
 import { QemuError } from "../qom/error.ts";
 import { load } from "../script/loader.ts";
+import { reload } from "../script/reload.ts";
 import { ExitRequest, isA, oneLine, report } from "../script/report.ts";
+import { NeedsPause, scriptInfos } from "../script/scripts.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
 import { chardevEvent, receive } from "./chardevs.ts";
 import { changeClock } from "./clocks.ts";
@@ -121,7 +123,7 @@ function serveDeviceCall(frame: number): void {
     } else if (kind === KIND.PROP_GET || kind === KIND.PROP_SET) {
       serveAccessor(frame);
     } else if (instance !== undefined) {
-      act(instance, frame);
+      instance.registered.generation.run(act, instance, frame);
       if (kind !== KIND.UNREALIZE) {
         updateRoom(instance, kind === KIND.RECEIVE, words[at + FRAME.offset]);
       }
@@ -138,14 +140,31 @@ function serveDeviceCall(frame: number): void {
 async function loadScript(frame: number): Promise<void> {
   words[base(frame) + FRAME.status] = STATUS.PENDING;
   try {
-    const type = await load(text(pointerIn(frame)));
-    qemu.script_set_text(frame, type);
+    const watch = words[base(frame) + FRAME.value] !== 0;
+    qemu.script_set_text(frame, await load(text(pointerIn(frame)), watch));
   } catch (error) {
     if (isA(error, ExitRequest)) {
       words[base(frame) + FRAME.result] = LOAD_EXIT;
       words[base(frame) + FRAME.value] = error.status;
     } else {
       answerError(frame, error);
+    }
+  }
+  qemu.script_done(frame);
+}
+
+async function reloadScript(frame: number): Promise<void> {
+  const at = base(frame);
+  const what = text(pointerIn(frame));
+  const named = words[at + FRAME.value] === 0 ? { path: what } : { type: what };
+  words[at + FRAME.status] = STATUS.PENDING;
+  try {
+    const info = await reload(named, words[at + FRAME.offset] !== 0);
+    qemu.script_set_text(frame, cstring(JSON.stringify(info)));
+  } catch (error) {
+    answerError(frame, error);
+    if (isA(error, NeedsPause)) {
+      words[at + FRAME.result] = RELOAD_PAUSE;
     }
   }
   qemu.script_done(frame);
@@ -158,6 +177,11 @@ export function serveCall(frame: number): void {
     serveAccess(frame);
   } else if (kind === KIND.LOAD) {
     void loadScript(frame);
+  } else if (kind === KIND.RELOAD) {
+    void reloadScript(frame);
+  } else if (kind === KIND.QUERY) {
+    qemu.script_set_text(frame, cstring(JSON.stringify(scriptInfos())));
+    words[base(frame) + FRAME.status] = STATUS.DONE;
   } else {
     serveDeviceCall(frame);
     words[base(frame) + FRAME.status] = STATUS.DONE;

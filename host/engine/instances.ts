@@ -1,6 +1,7 @@
 import type { Pointer } from "bun:ffi";
 import type { Bank } from "../device/bank.ts";
 import type { AccessTrace } from "../device/bank-trace.ts";
+import type { OldState } from "../device/carry.ts";
 import type { Chardev } from "../device/chardev.ts";
 import type { ClockRate } from "../device/clocks.ts";
 import type { DeviceClass, QomObject } from "../device/device.ts";
@@ -10,6 +11,7 @@ import type { HasTimers, Timer } from "../device/timer.ts";
 import type { ResetType } from "../device/traits.ts";
 import type { ChardevPort, Receiver } from "./chardevs.ts";
 import type { ClockPort } from "./clocks.ts";
+import type { Parts } from "./parts.ts";
 
 /** Methods of the traits, as the engine looks for them. */
 export interface Traits {
@@ -32,6 +34,9 @@ export interface Traits {
   postSave?(): unknown;
   preLoad?(): unknown;
   postLoad?(version: number): unknown;
+  migrate?(old: OldState): unknown;
+  reloaded?(): unknown;
+  retire?(): unknown;
   save?(): unknown;
   load?(bytes: Uint8Array, version: number): unknown;
   clockChanged?(name: string, rate: ClockRate): unknown;
@@ -67,8 +72,11 @@ export interface Expiry {
 export interface Instance {
   readonly id: number;
   readonly pointer: Pointer;
+  /** Its class, as of the generation whose code it runs. */
+  readonly registered: RegisteredClass;
   readonly cls: DeviceClass;
   readonly device: ScriptedDevice;
+  readonly parts: Parts;
   readonly chardevs: readonly ChardevPort[];
   /** The chardev that it receives from, if it is one, with `room` for it. */
   readonly receiver: Chardev | undefined;
@@ -77,8 +85,6 @@ export interface Instance {
   readonly inputs: readonly InputPort[];
   /** Of its regions; undefined for those that no script serves. */
   readonly slots: readonly (number | undefined)[];
-  /** Makes every later use of the device throw. */
-  drop(device: ScriptedDevice): void;
   /** What it does when its clock inputs change. */
   readonly clocks: readonly ClockPort[];
   /** What each of its timers does when it expires. */
@@ -95,8 +101,15 @@ export interface RegionCode {
   readonly trace: AccessTrace | undefined;
 }
 
+/** What one loading of a script made. */
+export interface Generation {
+  /** Runs code of the script: timers, sockets and servers that it opens are the generation's. */
+  run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): R;
+}
+
 /** A class that has a QOM type. */
 export interface RegisteredClass {
+  readonly generation: Generation;
   readonly cls: DeviceClass;
   /** For each region; undefined for one that the guest uses without a script. */
   readonly regions: readonly (RegionCode | undefined)[];
@@ -104,6 +117,8 @@ export interface RegisteredClass {
   readonly trace: object;
   /** ScriptType of qapi/script.json. */
   readonly description: string;
+  /** Its state block before the first reset. */
+  readonly initial: Uint8Array;
 }
 
 /** By region slot. */

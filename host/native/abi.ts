@@ -3,7 +3,7 @@
  * test/host/native/abi.test.ts compares the two.
  */
 
-export const ABI = 1;
+export const ABI = 2;
 
 /** Why script_run() returned. */
 export const RUN = { REQUEST: 1, YIELD: 2, IDLE: 3 } as const;
@@ -31,6 +31,8 @@ export const KIND = {
   FORGET: 19,
   POST_SAVE: 20,
   PRE_LOAD: 21,
+  RELOAD: 22,
+  QUERY: 23,
   CONFIG_READ: 26,
   CONFIG_WRITE: 27,
   PROP_GET: 28,
@@ -92,6 +94,9 @@ export const LOAD_EXIT = 2;
 
 /** Result of a POST_LOAD whose script will not have the state. */
 export const POST_LOAD_REFUSED = 2;
+
+/** Result of a RELOAD that makes new types, for which no vCPU must run. */
+export const RELOAD_PAUSE = 3;
 
 /** In a frame's attrs: the access is not from a vCPU, so there is nobody to wait. */
 export const ATTR_NO_WAIT = 1 << 2;

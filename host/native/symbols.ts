@@ -39,6 +39,36 @@ export const SYMBOLS = {
   script_type_exists: { args: ["cstring"], returns: "i32" },
   /** const char *script_register_type(const char *json, const void *initial_state) */
   script_register_type: { args: ["cstring", "ptr"], returns: "ptr" },
+  /** const char *script_shape_stage(const char *json, const void *initial_state) */
+  script_shape_stage: { args: ["cstring", "ptr"], returns: "ptr" },
+  /** void script_shape_commit(const char *type) */
+  script_shape_commit: { args: ["cstring"], returns: "void" },
+  /** void script_shape_drop(const char *type) */
+  script_shape_drop: { args: ["cstring"], returns: "void" },
+  /** const char *script_reload_obstacle(void) */
+  script_reload_obstacle: { args: [], returns: "ptr" },
+  /** const char *script_reload_refusal(void) */
+  script_reload_refusal: { args: [], returns: "ptr" },
+  /** void script_reload_later(const char *path) */
+  script_reload_later: { args: ["cstring"], returns: "void" },
+  /** int32_t script_bql_hold(void) */
+  script_bql_hold: { args: [], returns: "i32" },
+  /** void script_bql_release(void) */
+  script_bql_release: { args: [], returns: "void" },
+  /** void *script_instance_stage(void *instance, uint32_t anew) */
+  script_instance_stage: { args: ["ptr", "u32"], returns: "ptr" },
+  /** void script_instance_drop(void *instance) */
+  script_instance_drop: { args: ["ptr"], returns: "void" },
+  /** void script_instance_commit(void *instance, uint32_t anew) */
+  script_instance_commit: { args: ["ptr", "u32"], returns: "void" },
+  /** void script_instance_receives(void *instance, uint32_t index, uint32_t receives) */
+  script_instance_receives: { args: ["ptr", "u32", "u32"], returns: "void" },
+  /** void script_instance_drop_accessors(void *instance) */
+  script_instance_drop_accessors: { args: ["ptr"], returns: "void" },
+  /** void script_event_reloaded(const char *path, uint32_t generation, uint32_t instances) */
+  script_event_reloaded: { args: ["cstring", "u32", "u32"], returns: "void" },
+  /** void script_event_error(const char *path, const char *message) */
+  script_event_error: { args: ["cstring", "cstring"], returns: "void" },
   /** void *script_instance_state(void *instance) */
   script_instance_state: { args: ["ptr"], returns: "ptr" },
   /** void script_instance_snapshot(void *instance, uint32_t needed) */

@@ -28,9 +28,27 @@ function scriptProcess(): NodeJS.Process {
   return scripted;
 }
 
-/** For Bun.ModuleGraph: free identifiers in scripts. */
-export function scriptGlobals(): Record<string, unknown> {
-  return { console: toStderr, process: scriptProcess() };
+type AnyFunction = (...args: never[]) => unknown;
+
+/**
+ * For Bun.ModuleGraph: free identifiers in scripts.
+ *
+ * @param run runs a function so that what it opens belongs to the script: handlers of registers, which the host calls
+ * directly, start timers and requests too
+ */
+export function scriptGlobals(run: (fn: AnyFunction, ...args: never[]) => unknown): Record<string, unknown> {
+  const inScript =
+    (fn: AnyFunction) =>
+    (...args: never[]) =>
+      run(fn, ...args);
+  return {
+    console: toStderr,
+    process: scriptProcess(),
+    setTimeout: inScript(setTimeout),
+    setInterval: inScript(setInterval),
+    setImmediate: inScript(setImmediate),
+    fetch: inScript(fetch as AnyFunction),
+  };
 }
 
 /** The same for code that goes through globalThis, and for modules outside a graph. */

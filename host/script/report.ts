@@ -114,6 +114,11 @@ function lineOf(error: unknown): string {
 /** How many errors came from each place. */
 const counts = new Map<string, number>();
 
+/** New code: its errors are new, too, wherever they come from. */
+export function forgetReports(): void {
+  counts.clear();
+}
+
 /**
  * Prints an error the first time it comes from its place; counts it always.
  *

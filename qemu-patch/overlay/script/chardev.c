@@ -121,6 +121,16 @@ static void set_handlers(ScriptChardev *chr)
                              backend_changed, chr, NULL, true);
 }
 
+void script_chardev_set_receives(ScriptChardev *chr, bool receives)
+{
+    if (chr->receives != receives) {
+        chr->receives = receives;
+        if (chr->attached) {
+            set_handlers(chr);
+        }
+    }
+}
+
 void script_chardev_attach(ScriptChardev *chr)
 {
     if (!chr->attached && qemu_chr_fe_backend_connected(chr->be)) {

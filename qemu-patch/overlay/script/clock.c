@@ -26,7 +26,7 @@ static void clock_changed(void *opaque, ClockEvent event)
 /* The inputs come first */
 void script_clocks_init(ScriptInstance *instance)
 {
-    ScriptType *decl = instance->type->decl;
+    ScriptType *decl = instance->shape->decl;
     uint32_t inputs = QAPI_LIST_LENGTH(decl->clocks);
     uint32_t outputs = QAPI_LIST_LENGTH(decl->clock_outputs);
     ScriptClockPort *port;
@@ -48,7 +48,7 @@ void script_clocks_init(ScriptInstance *instance)
 
 static Clock *clock_by_name(ScriptInstance *instance, const char *wanted)
 {
-    ScriptType *decl = instance->type->decl;
+    ScriptType *decl = instance->shape->decl;
     ScriptClockPort *port = instance->clocks;
     strList *name;
 
@@ -81,7 +81,7 @@ static void point(ScriptInstance *instance, ScriptFieldList *field, void *state)
  */
 void script_clocks_point(ScriptInstance *instance, void *state)
 {
-    ScriptState *decl = instance->type->decl->state;
+    ScriptState *decl = instance->shape->decl->state;
     ScriptLayoutList *sub;
 
     point(instance, decl->fields, state);
@@ -247,7 +247,7 @@ const char *script_clock_connect(void *opaque, uint32_t index,
         return NULL;
     }
     other = clock_at(path, &err);
-    if (other && index < QAPI_LIST_LENGTH(instance->type->decl->clocks)) {
+    if (other && index < QAPI_LIST_LENGTH(instance->shape->decl->clocks)) {
         set_source(clk, other, &err);
     } else if (other) {
         set_source(other, clk, &err);

@@ -43,6 +43,20 @@ bool script_is_busy_below(Object *obj)
     return false;
 }
 
+bool script_any_instance_busy(void)
+{
+    uint32_t i;
+
+    for (i = 0; instances && i < instances->len; i++) {
+        ScriptInstance *instance = g_ptr_array_index(instances, i);
+
+        if (instance && instance->busy) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *frame_verb(uint32_t kind)
 {
     static const char *const verbs[] = {
@@ -62,6 +76,7 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_PROP_GET] = "getting a property",
         [SCRIPT_PROP_SET] = "setting a property",
         [SCRIPT_POST_SAVE] = "postSave", [SCRIPT_PRE_LOAD] = "preLoad",
+        [SCRIPT_RELOAD] = "reloading",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";
@@ -77,6 +92,8 @@ static ScriptInstance *frame_instance(ScriptFrame *frame)
         port = script_region_by_slot(frame->target);
         return port ? port->instance : NULL;
     case SCRIPT_LOAD:
+    case SCRIPT_RELOAD:
+    case SCRIPT_QUERY:
         return NULL;
     default:
         return instances && frame->target < instances->len ?
@@ -112,7 +129,7 @@ static bool call(ScriptInstance *instance, uint32_t kind, uint32_t value,
 static void init_sysbus(ScriptInstance *instance)
 {
     SysBusDevice *sbd = SYS_BUS_DEVICE(instance->dev);
-    ScriptType *decl = instance->type->decl;
+    ScriptType *decl = instance->shape->decl;
     ScriptRegionList *region;
     uint32_t i = 0;
 
@@ -132,13 +149,13 @@ static void init_chardevs(ScriptInstance *instance)
     ScriptPropertyList *prop;
     uint32_t i = 0;
 
-    for (prop = instance->type->decl->properties; prop; prop = prop->next) {
+    for (prop = instance->shape->decl->properties; prop; prop = prop->next) {
         instance->n_chardevs +=
             prop->value->type == SCRIPT_PROPERTY_TYPE_CHARDEV;
     }
     instance->chardevs = g_new0(ScriptChardev, instance->n_chardevs);
     instance->n_chardevs = 0;
-    for (prop = instance->type->decl->properties; prop; prop = prop->next) {
+    for (prop = instance->shape->decl->properties; prop; prop = prop->next) {
         if (prop->value->type == SCRIPT_PROPERTY_TYPE_CHARDEV) {
             script_chardev_init(&instance->chardevs[instance->n_chardevs],
                                 instance, instance->n_chardevs,
@@ -162,11 +179,12 @@ void script_instance_init(Object *obj)
     instance->obj = obj;
     instance->dev = (DeviceState *)object_dynamic_cast(obj, TYPE_DEVICE);
     instance->type = type;
+    instance->shape = script_shape_ref(type->shape);
     instance->tail = (void *)obj + type->tail;
     instance->tail->instance = instance;
     instance->id = instances->len;
     g_ptr_array_add(instances, instance);
-    if (type->decl->state) {
+    if (instance->shape->decl->state) {
         script_state_init(instance);
     }
     script_regions_init(instance);
@@ -179,13 +197,14 @@ void script_instance_init(Object *obj)
     }
     init_chardevs(instance);
     script_timers_init(instance);
+    script_timers_save(instance, instance->state);
 }
 
 void script_instance_post_init(Object *obj)
 {
     ScriptInstance *instance = script_instance_of(obj);
 
-    if (instance->type->decl->init) {
+    if (instance->shape->decl->init) {
         instance->known = true;
         call(instance, SCRIPT_INIT, 0, NULL);
     }
@@ -201,8 +220,9 @@ static void free_instance(ScriptInstance *instance)
     }
     g_free(instance->chardevs);
     g_free(instance->clocks);
-    g_free(instance->timers);
+    script_timers_free(instance);
     script_state_free(instance);
+    script_shape_unref(instance->shape);
     g_free(instance);
 }
 
@@ -376,7 +396,7 @@ void script_instance_unparent(Object *obj)
 {
     ScriptInstance *instance = script_instance_of(obj);
 
-    if (instance->known && instance->type->decl->unparent) {
+    if (instance->known && instance->shape->decl->unparent) {
         call(instance, SCRIPT_UNPARENT, 0, NULL);
     }
     if (!instance->dev && instance->live) {
@@ -459,7 +479,7 @@ void script_irq_set(void *opaque, uint32_t line, uint32_t level)
 void script_irq_drive(void *opaque, uint32_t levels)
 {
     ScriptInstance *instance = opaque;
-    uint32_t i, n = instance->type->decl->irqs;
+    uint32_t i, n = instance->shape->decl->irqs;
     SCRIPT_API_GUARD();
 
     if (!instance->live) {

@@ -21,17 +21,28 @@
 
 typedef struct ScriptInstance ScriptInstance;
 
+/*
+ * What of a type its script may declare anew when it is reloaded.  Objects
+ * have the shape that their type had when they were made, or was given since.
+ */
+typedef struct ScriptShape {
+    ScriptType *decl;
+    void *initial_state;
+    VMStateDescription *vmsd;    /* of an object; or NULL */
+    GPtrArray *copies;           /* what that refers to: see script_make_vmsd */
+    uint32_t users;              /* the type, and its objects */
+} ScriptShape;
+
 /* What a script registered; lives as long as the program */
 typedef struct ScriptTypeData ScriptTypeData;
 struct ScriptTypeData {
-    ScriptType *decl;
+    const ScriptType *decl;      /* as it was registered */
     ScriptTypeData *parent;      /* if that is a scripted type */
     size_t size;                 /* of an object */
     size_t tail;                 /* where ScriptTail is in an object */
-    void *initial_state;
     Property *props;
-    MemoryRegionOps *ops;        /* one for each region */
-    VMStateDescription *vmsd;    /* of the device */
+    ScriptShape *shape;          /* of objects to come */
+    ScriptShape *staged;         /* which a reload is about to make that */
     /* What the nearest type of QEMU's does */
     DeviceRealize c_realize;
     DeviceUnrealize c_unrealize;
@@ -121,6 +132,7 @@ struct ScriptInstance {
     Object *obj;                 /* NULL when it is gone */
     DeviceState *dev;            /* the same, if it is a device */
     ScriptTypeData *type;
+    ScriptShape *shape;
     ScriptTail *tail;
     uint32_t id;
     bool live;                   /* between realize and unrealize */
@@ -130,6 +142,7 @@ struct ScriptInstance {
     bool spent;                  /* a PCI device that was realized once */
     uint32_t busy;               /* calls that its script serves */
     void *state;
+    void *staged;                /* a block that a reload is to put there */
     void *saved;                 /* copy of @state, and behind it a ScriptBlob:
                                     what vmstate code works on */
     uint32_t needed;             /* a bit for each subsection to save */
@@ -167,6 +180,9 @@ ScriptInstance *script_instance_by_id(uint32_t id);
  */
 bool script_is_busy_below(Object *obj);
 
+/* The same for any object */
+bool script_any_instance_busy(void);
+
 /* property.c; the first returns the size of an object of the type */
 size_t script_make_properties(ScriptTypeData *type);
 void script_install_properties(ObjectClass *oc, ScriptTypeData *type);
@@ -194,8 +210,18 @@ void script_accessors_remove(ScriptInstance *instance);
 bool script_replace_type(const char *replaced, const char *type, Error **errp);
 bool script_check_replaced(DeviceState *dev, Error **errp);
 
+/* type.c */
+ScriptType *script_parse_type(const char *json, Error **errp);
+
+/* shape.c; the type's own use of its shape counts as one */
+ScriptShape *script_shape_new(ScriptTypeData *type, ScriptType *decl,
+                              const void *initial_state);
+ScriptShape *script_shape_ref(ScriptShape *shape);
+void script_shape_unref(ScriptShape *shape);
+
 /* vmstate.c */
-VMStateDescription *script_make_vmsd(ScriptTypeData *type);
+void script_make_vmsd(ScriptTypeData *type, ScriptShape *shape);
+void script_free_vmsd(ScriptShape *shape);
 
 /*
  * section.c: @copy describes the copy of the state block.  The first fills in
@@ -203,11 +229,15 @@ VMStateDescription *script_make_vmsd(ScriptTypeData *type);
  */
 void script_make_section(VMStateField *field, const VMStateDescription *copy);
 VMStateDescription *script_make_subsection(const VMStateDescription *copy);
+void script_free_section(const VMStateDescription *vmsd);
 size_t script_count_fields(const VMStateDescription *vmsd);
 
 /* migrate.c */
 void script_state_init(ScriptInstance *instance);
 void script_state_free(ScriptInstance *instance);
+void *script_state_new(ScriptShape *shape);
+void script_state_replace(ScriptInstance *instance, ScriptShape *shape,
+                          void *state);
 int script_pre_save(void *opaque);
 int script_post_save(void *opaque);
 int script_pre_load(void *opaque);
@@ -238,12 +268,12 @@ char *script_describe_frame(ScriptFrame *frame);
 
 /* memory.c; the third may be called twice */
 void script_regions_init(ScriptInstance *instance);
+void script_regions_declare(ScriptInstance *instance);
 void script_regions_free(ScriptInstance *instance);
 bool script_regions_realize(ScriptInstance *instance, Error **errp);
 void script_regions_unrealize(ScriptInstance *instance);
 
 /* region.c: regions whose accesses scripts serve */
-void script_region_ops_init(MemoryRegionOps *ops, const ScriptRegion *decl);
 void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
                         uint32_t index, const ScriptRegion *decl);
 void script_region_forget(ScriptRegionPort *port);
@@ -258,6 +288,7 @@ NamedGPIOList *script_gpio_list(DeviceState *dev, const char *name);
 /* chardev.c */
 void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
                          uint32_t index, CharBackend *be, bool receives);
+void script_chardev_set_receives(ScriptChardev *chr, bool receives);
 void script_chardev_attach(ScriptChardev *chr);
 void script_chardev_detach(ScriptChardev *chr);
 void script_chardev_end(ScriptChardev *chr);
@@ -276,6 +307,7 @@ void script_clocks_point(ScriptInstance *instance, void *state);
 
 /* timer.c */
 void script_timers_init(ScriptInstance *instance);
+void script_timers_free(ScriptInstance *instance);
 void script_timers_stop(ScriptInstance *instance);
 void script_timers_save(ScriptInstance *instance, void *state);
 void script_timers_load(ScriptInstance *instance);

@@ -130,6 +130,30 @@ void script_api_leave(ScriptApiGuard *guard)
     leave_c();
 }
 
+/*
+ * For several calls that belong together.  Returns 0 if the caller has the BQL
+ * already: it is in the middle of something.
+ */
+int32_t script_bql_hold(void)
+{
+    bool held;
+
+    enter_c();
+    held = bql_locked();
+    if (!held) {
+        bql_lock();
+    }
+    leave_c();
+    return !held;
+}
+
+void script_bql_release(void)
+{
+    enter_c();
+    bql_unlock();
+    leave_c();
+}
+
 /* On the engine's thread, in the middle of JavaScript or between two tasks */
 static void lend_bql_handler(int signal)
 {

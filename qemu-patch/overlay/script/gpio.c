@@ -105,7 +105,7 @@ static int count_inputs(DeviceState *dev, const char *name)
 
 static void init_inputs(ScriptInstance *instance)
 {
-    ScriptLinesList *decl = instance->type->decl->inputs;
+    ScriptLinesList *decl = instance->shape->decl->inputs;
     uintptr_t key = (uintptr_t)instance->id * MAX_ARRAYS;
     ScriptInputPort *input;
 
@@ -129,7 +129,7 @@ static uint32_t count_outputs(ScriptInstance *instance)
     ScriptLinesList *decl;
     uint32_t n = 0;
 
-    for (decl = instance->type->decl->outputs; decl; decl = decl->next) {
+    for (decl = instance->shape->decl->outputs; decl; decl = decl->next) {
         n += decl->value->count;
     }
     return n;
@@ -141,7 +141,7 @@ static void init_outputs(ScriptInstance *instance)
     uint32_t first = 0;
 
     instance->outputs = g_new0(qemu_irq, count_outputs(instance));
-    for (decl = instance->type->decl->outputs; decl; decl = decl->next) {
+    for (decl = instance->shape->decl->outputs; decl; decl = decl->next) {
         qdev_init_gpio_out_named(instance->dev, &instance->outputs[first],
                                  decl->value->name, decl->value->count);
         first += decl->value->count;
@@ -226,7 +226,7 @@ void script_gpio_disconnect(ScriptInstance *instance)
 
 void script_gpio_free(ScriptInstance *instance)
 {
-    uint32_t i, n = QAPI_LIST_LENGTH(instance->type->decl->inputs);
+    uint32_t i, n = QAPI_LIST_LENGTH(instance->shape->decl->inputs);
 
     for (i = 0; instance->inputs && i < n; i++) {
         g_free(instance->inputs[i].levels);
@@ -315,7 +315,7 @@ const char *script_gpio_connect(void *opaque, uint32_t line, void *object,
                                 const char *input, uint32_t input_line)
 {
     ScriptInstance *instance = opaque;
-    ScriptLinesList *array = instance->type->decl->outputs;
+    ScriptLinesList *array = instance->shape->decl->outputs;
     const char *message = NULL;
     qemu_irq irq;
     SCRIPT_API_GUARD();
@@ -342,7 +342,7 @@ const char *script_irq_connect(void *opaque, uint32_t line, void *object,
     irq = find_input(object, input, input_line, &message);
     if (irq && instance->live) {
         connect_one(instance, SYSBUS_DEVICE_GPIO_IRQ,
-                    instance->type->decl->irqs, line, object, irq);
+                    instance->shape->decl->irqs, line, object, irq);
     }
     return message;
 }

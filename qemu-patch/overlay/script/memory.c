@@ -49,7 +49,7 @@ static void init_region(ScriptInstance *instance, uint32_t index,
 
 void script_regions_init(ScriptInstance *instance)
 {
-    ScriptRegionList *region = instance->type->decl->regions;
+    ScriptRegionList *region = instance->shape->decl->regions;
     uint32_t i;
 
     instance->regions = g_new0(ScriptRegionPort, QAPI_LIST_LENGTH(region));
@@ -58,9 +58,20 @@ void script_regions_init(ScriptInstance *instance)
     }
 }
 
+/* The same regions, in another shape's declaration */
+void script_regions_declare(ScriptInstance *instance)
+{
+    ScriptRegionList *region = instance->shape->decl->regions;
+    uint32_t i;
+
+    for (i = 0; region; region = region->next, i++) {
+        instance->regions[i].decl = region->value;
+    }
+}
+
 void script_regions_free(ScriptInstance *instance)
 {
-    uint32_t i, n = QAPI_LIST_LENGTH(instance->type->decl->regions);
+    uint32_t i, n = QAPI_LIST_LENGTH(instance->shape->decl->regions);
 
     /* The slots stay taken, and empty */
     for (i = 0; i < n; i++) {
@@ -114,7 +125,7 @@ static bool init_ram(ScriptInstance *instance, ScriptRegionPort *port,
 
 bool script_regions_realize(ScriptInstance *instance, Error **errp)
 {
-    uint32_t i, n = QAPI_LIST_LENGTH(instance->type->decl->regions);
+    uint32_t i, n = QAPI_LIST_LENGTH(instance->shape->decl->regions);
 
     for (i = 0; i < n; i++) {
         ScriptRegionPort *port = &instance->regions[i];
@@ -149,7 +160,7 @@ bool script_regions_realize(ScriptInstance *instance, Error **errp)
  */
 void script_regions_unrealize(ScriptInstance *instance)
 {
-    uint32_t i, n = QAPI_LIST_LENGTH(instance->type->decl->regions);
+    uint32_t i, n = QAPI_LIST_LENGTH(instance->shape->decl->regions);
 
     for (i = 0; i < n; i++) {
         ScriptRegionPort *port = &instance->regions[i];

@@ -19,7 +19,7 @@
 
 static size_t state_size(ScriptInstance *instance)
 {
-    return instance->type->decl->state->size;
+    return instance->shape->decl->state->size;
 }
 
 static ScriptBlob *blob_of(ScriptInstance *instance)
@@ -35,21 +35,47 @@ static void drop_blob(ScriptInstance *instance)
     *blob = (ScriptBlob) { };
 }
 
+void *script_state_new(ScriptShape *shape)
+{
+    return g_memdup2(shape->initial_state, shape->decl->state->size);
+}
+
+static void make_saved(ScriptInstance *instance)
+{
+    instance->saved = g_malloc0(state_size(instance) + sizeof(ScriptBlob));
+}
+
+static void drop_saved(ScriptInstance *instance)
+{
+    drop_blob(instance);
+    g_clear_pointer(&instance->saved, g_free);
+}
+
 void script_state_init(ScriptInstance *instance)
 {
-    size_t size = state_size(instance);
-
-    instance->state = g_memdup2(instance->type->initial_state, size);
-    instance->saved = g_malloc0(size + sizeof(ScriptBlob));
+    instance->state = script_state_new(instance->shape);
+    make_saved(instance);
 }
 
 void script_state_free(ScriptInstance *instance)
 {
     if (instance->state) {
-        drop_blob(instance);
+        drop_saved(instance);
     }
-    g_free(instance->saved);
+    g_free(instance->staged);
     g_free(instance->state);
+}
+
+/* Between two saves or loads: see script_reload_obstacle() */
+void script_state_replace(ScriptInstance *instance, ScriptShape *shape,
+                          void *state)
+{
+    drop_saved(instance);
+    g_free(instance->state);
+    script_shape_unref(instance->shape);
+    instance->state = state;
+    instance->shape = script_shape_ref(shape);
+    make_saved(instance);
 }
 
 /* With what timers are set to, which is not in the state all the time */
@@ -111,9 +137,11 @@ static bool drain(ScriptInstance *instance)
                          instance->type->decl->name);
             return false;
         }
+        instance->busy++;
         bql_unlock();
         g_usleep(DRAIN_INTERVAL_US);
         bql_lock();
+        instance->busy--;
     }
     return true;
 }
@@ -130,14 +158,16 @@ int script_pre_save(void *opaque)
 
 int script_post_save(void *opaque)
 {
-    return enter(script_instance_of(opaque), SCRIPT_POST_SAVE, 0);
+    ScriptInstance *instance = script_instance_of(opaque);
+
+    return enter(instance, SCRIPT_POST_SAVE, 0);
 }
 
 int script_pre_load(void *opaque)
 {
     ScriptInstance *instance = script_instance_of(opaque);
 
-    if (instance->type->decl->state->pre_load) {
+    if (instance->shape->decl->state->pre_load) {
         int ret = enter(instance, SCRIPT_PRE_LOAD, 0);
 
         if (ret) {
@@ -157,7 +187,7 @@ int script_post_load(void *opaque, int version_id)
 
 bool script_block_migration(ScriptInstance *instance, Error **errp)
 {
-    ScriptState *state = instance->type->decl->state;
+    ScriptState *state = instance->shape->decl->state;
 
     if (!state || !state->blocker) {
         return true;

@@ -8,6 +8,8 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/option.h"
+#include "qapi/util.h"
+#include "qobject/qbool.h"
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
 #include "qobject/qobject.h"
@@ -28,6 +30,8 @@ static QemuOptsList script_opts = {
           .help = "type whose objects are made as the script's" },
         { .name = "by", .type = QEMU_OPT_STRING,
           .help = "type of the script's that they are made as" },
+        { .name = "watch", .type = QEMU_OPT_BOOL,
+          .help = "load the file anew when it changes" },
         { }
     },
 };
@@ -39,9 +43,10 @@ static GHashTable *loaded;
  * Nobody may look at the type table while it grows, and every cast of a vCPU
  * does.
  */
-static char *load_paused(const char *path, Error **errp)
+static char *load_paused(const char *path, bool known, bool watch, Error **errp)
 {
-    bool pause = phase_check(PHASE_MACHINE_READY) && runstate_is_running();
+    bool pause = !known && phase_check(PHASE_MACHINE_READY) &&
+        runstate_is_running();
     ScriptFrame *frame;
     char *name = NULL;
 
@@ -50,6 +55,7 @@ static char *load_paused(const char *path, Error **errp)
     }
     frame = script_frame_get(SCRIPT_LOAD, 0);
     frame->pointer = (uintptr_t)path;
+    frame->value = watch;
     script_frame_call(frame);
     if (frame->result == SCRIPT_LOAD_EXIT &&
         !phase_check(PHASE_MACHINE_READY)) {
@@ -63,7 +69,7 @@ static char *load_paused(const char *path, Error **errp)
 }
 
 /* Returns: the name of the type that the script exports by default */
-static const char *load(const char *path, Error **errp)
+static const char *load(const char *path, bool watch, Error **errp)
 {
     g_autofree char *real = NULL;
     char *name;
@@ -86,26 +92,52 @@ static const char *load(const char *path, Error **errp)
         loaded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     }
     name = g_hash_table_lookup(loaded, real);
-    if (!name) {
-        name = load_paused(real, errp);
-        if (name) {
+    if (!name || watch) {
+        g_autofree char *found = load_paused(real, name, watch, errp);
+
+        if (!found) {
+            return NULL;
+        }
+        if (!name) {
+            name = g_steal_pointer(&found);
             g_hash_table_insert(loaded, g_steal_pointer(&real), name);
         }
     }
     return name;
 }
 
-const char *script_resolve_driver(const char *driver, const char *path,
-                                  Error **errp)
+/* Who starts QEMU in a terminal looks at what it prints */
+static bool watch_by_default(void)
 {
-    if (strcmp(driver, TYPE_SCRIPT_SUGAR)) {
-        return driver;
-    }
+    return !phase_check(PHASE_MACHINE_READY) && isatty(STDIN_FILENO);
+}
+
+static const char *load_named(const char *path, bool watch, Error **errp)
+{
     if (!path || !*path) {
         error_setg(errp, "'script' needs path=FILE, the script to load");
         return NULL;
     }
-    return load(path, errp);
+    return load(path, watch, errp);
+}
+
+/* @watch: "on", "off", or %NULL */
+static const char *load_as_said(const char *path, const char *watch,
+                                Error **errp)
+{
+    bool on = watch_by_default();
+
+    if (watch && !qapi_bool_parse("watch", watch, &on, errp)) {
+        return NULL;
+    }
+    return load_named(path, on, errp);
+}
+
+const char *script_resolve_driver(const char *driver, const char *path,
+                                  Error **errp)
+{
+    return strcmp(driver, TYPE_SCRIPT_SUGAR) ? driver :
+        load_named(path, false, errp);
 }
 
 /* QEMU would say so, too, but not what it means */
@@ -128,11 +160,19 @@ static bool machine_takes(const char *type, Error **errp)
     return false;
 }
 
-const char *script_resolve_device(const char *driver, const char *path,
+const char *script_resolve_device(const char *driver, const QDict *opts,
                                   Error **errp)
 {
-    const char *type = script_resolve_driver(driver, path, errp);
+    const char *type = driver;
 
+    if (!strcmp(driver, TYPE_SCRIPT_SUGAR)) {
+        QObject *watch = qdict_get(opts, "watch");
+        QBool *flag = qobject_to(QBool, watch);
+
+        type = load_as_said(qdict_get_try_str(opts, "path"), flag ?
+                            (qbool_get_bool(flag) ? "on" : "off") :
+                            qdict_get_try_str(opts, "watch"), errp);
+    }
     return type && machine_takes(type, errp) ? type : NULL;
 }
 
@@ -168,8 +208,9 @@ static void script_option(const char *optarg)
         error_report_err(err);
         exit(1);
     }
-    type = script_resolve_driver(TYPE_SCRIPT_SUGAR, qemu_opt_get(opts, "path"),
-                                 &err);
+    type = load_named(qemu_opt_get(opts, "path"),
+                      qemu_opt_get_bool(opts, "watch", watch_by_default()),
+                      &err);
     if (!type || !replace(opts, type, &err)) {
         error_report_err(err);
         exit(1);

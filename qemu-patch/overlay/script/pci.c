@@ -32,7 +32,7 @@ static void register_bars(PCIDevice *dev, ScriptInstance *instance)
 {
     ScriptBarList *bar;
 
-    for (bar = instance->type->decl->pci->bars; bar; bar = bar->next) {
+    for (bar = instance->shape->decl->pci->bars; bar; bar = bar->next) {
         pci_register_bar(dev, bar->value->index, bar_type(bar->value),
                          &instance->regions[bar->value->region].mr);
     }
@@ -43,7 +43,7 @@ static MemoryRegion *region_of_bar(ScriptInstance *instance, uint8_t index)
 {
     ScriptBarList *bar;
 
-    for (bar = instance->type->decl->pci->bars; bar; bar = bar->next) {
+    for (bar = instance->shape->decl->pci->bars; bar; bar = bar->next) {
         if (bar->value->index == index) {
             return &instance->regions[bar->value->region].mr;
         }
@@ -53,7 +53,7 @@ static MemoryRegion *region_of_bar(ScriptInstance *instance, uint8_t index)
 
 static bool init_msix(PCIDevice *dev, ScriptInstance *instance, Error **errp)
 {
-    const ScriptMsix *decl = instance->type->decl->pci->msix;
+    const ScriptMsix *decl = instance->shape->decl->pci->msix;
     MemoryRegion *bar = region_of_bar(instance, decl->bar);
     uint32_t i;
 
@@ -70,7 +70,7 @@ static bool init_msix(PCIDevice *dev, ScriptInstance *instance, Error **errp)
 
 static void exit_msix(PCIDevice *dev, ScriptInstance *instance)
 {
-    const ScriptMsix *decl = instance->type->decl->pci->msix;
+    const ScriptMsix *decl = instance->shape->decl->pci->msix;
     MemoryRegion *bar = decl ? region_of_bar(instance, decl->bar) : NULL;
 
     if (!decl || !msix_present(dev)) {
@@ -87,10 +87,10 @@ static void exit_msix(PCIDevice *dev, ScriptInstance *instance)
 static void exit_capabilities(PCIDevice *dev, ScriptInstance *instance)
 {
     exit_msix(dev, instance);
-    if (instance->type->decl->pci->msi) {
+    if (instance->shape->decl->pci->msi) {
         msi_uninit(dev);
     }
-    if (dev->exp.exp_cap && instance->type->decl->pci->express) {
+    if (dev->exp.exp_cap && instance->shape->decl->pci->express) {
         pcie_cap_exit(dev);
     }
 }
@@ -98,7 +98,7 @@ static void exit_capabilities(PCIDevice *dev, ScriptInstance *instance)
 static bool init_capabilities(PCIDevice *dev, ScriptInstance *instance,
                               Error **errp)
 {
-    const ScriptPci *decl = instance->type->decl->pci;
+    const ScriptPci *decl = instance->shape->decl->pci;
     int offset;
 
     pci_config_set_interrupt_pin(dev->config, decl->pin);
@@ -166,7 +166,7 @@ static void pci_realize(PCIDevice *dev, Error **errp)
     if (!script_regions_realize(instance, errp)) {
         return;
     }
-    if (instance->type->decl->pci) {
+    if (instance->shape->decl->pci) {
         register_bars(dev, instance);
         if (!init_capabilities(dev, instance, errp)) {
             exit_capabilities(dev, instance);
@@ -175,7 +175,7 @@ static void pci_realize(PCIDevice *dev, Error **errp)
         }
     }
     script_device_realize(DEVICE(dev), errp);
-    if (*errp && instance->type->decl->pci) {
+    if (*errp && instance->shape->decl->pci) {
         exit_capabilities(dev, instance);
     }
 }
@@ -185,7 +185,7 @@ static void pci_exit(PCIDevice *dev)
     ScriptInstance *instance = instance_of(dev);
 
     script_device_unrealize(DEVICE(dev));
-    if (instance->type->decl->pci) {
+    if (instance->shape->decl->pci) {
         exit_capabilities(dev, instance);
     }
 }
@@ -361,10 +361,10 @@ void script_pci_irq_set(void *opaque, uint32_t level)
     SCRIPT_API_GUARD();
 
     /* Its own configuration space is the script's, and has the pin */
-    if (instance->live && instance->type->decl->pci &&
-        instance->type->decl->pci->pin &&
+    if (instance->live && instance->shape->decl->pci &&
+        instance->shape->decl->pci->pin &&
         pci_intx(PCI_DEVICE(instance->dev)) ==
-        instance->type->decl->pci->pin - 1) {
+        instance->shape->decl->pci->pin - 1) {
         pci_set_irq(PCI_DEVICE(instance->dev), !!level);
     }
 }

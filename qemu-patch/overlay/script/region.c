@@ -144,9 +144,14 @@ static MemTxResult region_write(void *opaque, hwaddr addr, uint64_t data,
                                                              : result;
 }
 
-void script_region_ops_init(MemoryRegionOps *ops, const ScriptRegion *decl)
+/*
+ * Of a declaration that may be replaced while another thread is in an access:
+ * they stay, and regions that are declared alike have the same.
+ */
+static const MemoryRegionOps *ops_of(const ScriptRegion *decl)
 {
-    *ops = (MemoryRegionOps) {
+    static GPtrArray *all;
+    const MemoryRegionOps ops = {
         .read_with_attrs = region_read,
         .write_with_attrs = region_write,
         .endianness = decl->big_endian ? DEVICE_BIG_ENDIAN
@@ -162,6 +167,22 @@ void script_region_ops_init(MemoryRegionOps *ops, const ScriptRegion *decl)
             .unaligned = decl->impl_unaligned,
         },
     };
+    uint32_t i;
+
+    if (!all) {
+        all = g_ptr_array_new();
+    }
+    for (i = 0; i < all->len; i++) {
+        const MemoryRegionOps *known = g_ptr_array_index(all, i);
+
+        if (known->endianness == ops.endianness &&
+            !memcmp(&known->valid, &ops.valid, sizeof(ops.valid)) &&
+            !memcmp(&known->impl, &ops.impl, sizeof(ops.impl))) {
+            return known;
+        }
+    }
+    g_ptr_array_add(all, g_memdup2(&ops, sizeof(ops)));
+    return g_ptr_array_index(all, i);
 }
 
 void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
@@ -174,9 +195,8 @@ void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
     port->index = index;
     port->slot = ports->len;
     g_ptr_array_add(ports, port);
-    memory_region_init_io(&port->mr, instance->obj,
-                          &instance->type->ops[index], port, decl->name,
-                          decl->size);
+    memory_region_init_io(&port->mr, instance->obj, ops_of(decl), port,
+                          decl->name, decl->size);
     /*
      * QEMU's guard is one flag for all threads: it would answer another
      * vCPU's access with an error while a script has this one's.  The engine

@@ -104,6 +104,21 @@ void script_make_section(VMStateField *field, const VMStateDescription *copy)
     field->flags = VMS_END;
 }
 
+void script_free_section(const VMStateDescription *vmsd)
+{
+    const VMStateField *field;
+
+    for (field = vmsd->fields; field->flags != VMS_END; field++) {
+        if (field->info && field->info->get == get_field) {
+            g_free((void *)field->info);
+            g_free((void *)field->vmsd->fields);
+            g_free((void *)field->vmsd);
+        }
+    }
+    g_free((void *)vmsd->fields);
+    g_free((void *)vmsd);
+}
+
 size_t script_count_fields(const VMStateDescription *vmsd)
 {
     size_t n = 0;

@@ -65,7 +65,9 @@ static void call(ScriptTimerPort *timer)
     ScriptFrame *frame = script_frame_get(SCRIPT_TIMER, timer->instance->id);
 
     frame->offset = timer->index;
+    timer->instance->busy++;
     script_frame_call(frame);
+    timer->instance->busy--;
     script_frame_put(frame, NULL, NULL);
 }
 
@@ -124,9 +126,9 @@ void script_timers_init(ScriptInstance *instance)
     ScriptTimerList *decl;
     uint32_t i = 0;
 
-    instance->n_timers = QAPI_LIST_LENGTH(instance->type->decl->timers);
+    instance->n_timers = QAPI_LIST_LENGTH(instance->shape->decl->timers);
     instance->timers = g_new0(ScriptTimerPort, instance->n_timers);
-    for (decl = instance->type->decl->timers; decl; decl = decl->next, i++) {
+    for (decl = instance->shape->decl->timers; decl; decl = decl->next, i++) {
         ScriptTimerPort *timer = &instance->timers[i];
 
         timer->instance = instance;
@@ -135,8 +137,14 @@ void script_timers_init(ScriptInstance *instance)
         timer->offset = decl->value->offset;
         timer->periodic = decl->value->periodic;
         timer_init_ns(&timer->timer, timer->clock, expired, timer);
-        store(timer, instance->state);
     }
+}
+
+/* Stopped before */
+void script_timers_free(ScriptInstance *instance)
+{
+    g_clear_pointer(&instance->timers, g_free);
+    instance->n_timers = 0;
 }
 
 static void disarm(ScriptTimerPort *timer)

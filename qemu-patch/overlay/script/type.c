@@ -25,6 +25,12 @@ ScriptTypeData *script_type_of(const char *name)
 
 /* --- the class: a script is not entered, all it needs was declared -------- */
 
+/* That of the object's own shape */
+static const VMStateDescription *vmsd_of(DeviceState *dev)
+{
+    return script_instance_of(OBJECT(dev))->shape->vmsd;
+}
+
 static void device_class_init(ObjectClass *klass, ScriptTypeData *type)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
@@ -36,8 +42,9 @@ static void device_class_init(ObjectClass *klass, ScriptTypeData *type)
         dc->hotpluggable = false;
     }
     script_reset_class_init(dc, type);
-    if (type->vmsd) {
-        dc->vmsd = type->vmsd;
+    if (type->shape->vmsd) {
+        dc->vmsd = type->shape->vmsd;
+        dc->vmsd_of = vmsd_of;
     }
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
 }
@@ -208,23 +215,13 @@ static InterfaceInfo *make_interfaces(const ScriptType *decl)
 static ScriptTypeData *make_type(ScriptType *decl, const void *initial_state)
 {
     ScriptTypeData *data = g_new0(ScriptTypeData, 1);
-    ScriptRegionList *region;
-    uint32_t i = 0;
 
     data->decl = decl;
     data->parent = script_type_of(decl->parent);
     data->tail = data->parent ? data->parent->tail :
         ROUND_UP(object_type_get_instance_size(decl->parent), 8);
-    if (decl->state) {
-        data->initial_state = g_memdup2(initial_state, decl->state->size);
-        if (!decl->state->inherited) {
-            data->vmsd = script_make_vmsd(data);
-        }
-    }
-    data->ops = g_new0(MemoryRegionOps, QAPI_LIST_LENGTH(decl->regions));
-    for (region = decl->regions; region; region = region->next) {
-        script_region_ops_init(&data->ops[i++], region->value);
-    }
+    /* QOM has pointers into the declaration: its shape never goes */
+    data->shape = script_shape_ref(script_shape_new(data, decl, initial_state));
     data->size = script_make_properties(data);
     return data;
 }
@@ -256,13 +253,27 @@ int32_t script_type_exists(const char *name)
     return module_object_class_by_name(name) != NULL;
 }
 
+ScriptType *script_parse_type(const char *json, Error **errp)
+{
+    QObject *obj = qobject_from_json(json, errp);
+    ScriptType *decl = NULL;
+    Visitor *v;
+
+    if (obj) {
+        v = qobject_input_visitor_new(obj);
+        visit_type_ScriptType(v, NULL, &decl, errp);
+        visit_free(v);
+        qobject_unref(obj);
+    }
+    return decl;
+}
+
 /* The message lives until the next call */
 const char *script_register_type(const char *json, const void *initial_state)
 {
     static char *message;
     Error *err = NULL;
-    ScriptType *decl = NULL;
-    QObject *obj;
+    ScriptType *decl;
     SCRIPT_API_GUARD();
 
     if (!types) {
@@ -270,14 +281,7 @@ const char *script_register_type(const char *json, const void *initial_state)
         own_interfaces = g_hash_table_new(g_str_hash, g_str_equal);
     }
     g_clear_pointer(&message, g_free);
-    obj = qobject_from_json(json, &err);
-    if (obj) {
-        Visitor *v = qobject_input_visitor_new(obj);
-
-        visit_type_ScriptType(v, NULL, &decl, &err);
-        visit_free(v);
-        qobject_unref(obj);
-    }
+    decl = script_parse_type(json, &err);
     if (decl && check_type(decl, &err)) {
         register_type(decl, initial_state);
         return NULL;

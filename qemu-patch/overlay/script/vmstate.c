@@ -122,19 +122,28 @@ static VMStateDescription *make_blob(const ScriptLayout *state)
 
 /* --- the section --------------------------------------------------------- */
 
-static const VMStateDescription **make_subsections(const ScriptState *state)
+/* The descriptions of the copy go with the shape, which the section's are of */
+static const VMStateDescription *keep(ScriptShape *shape,
+                                      VMStateDescription *copy)
 {
+    g_ptr_array_add(shape->copies, copy);
+    return copy;
+}
+
+static const VMStateDescription **make_subsections(ScriptShape *shape)
+{
+    const ScriptState *state = shape->decl->state;
     size_t n = QAPI_LIST_LENGTH(state->subsections);
     const VMStateDescription **all = g_new0(const VMStateDescription *, n + 2);
     ScriptLayoutList *sub;
     size_t i = 0;
 
     for (sub = state->subsections; sub; sub = sub->next) {
-        all[i++] = script_make_subsection(make_layout(sub->value));
+        all[i++] = script_make_subsection(keep(shape, make_layout(sub->value)));
     }
     if (state->blob) {
         all[i] = script_make_subsection(
-            make_blob(qapi_ScriptState_base(state)));
+            keep(shape, make_blob(qapi_ScriptState_base(state))));
     }
     return all;
 }
@@ -178,13 +187,18 @@ static VMStateField *make_c_fields(VMStateField *field, ScriptTypeData *type)
     return field;
 }
 
-VMStateDescription *script_make_vmsd(ScriptTypeData *type)
+void script_make_vmsd(ScriptTypeData *type, ScriptShape *shape)
 {
-    const ScriptState *state = type->decl->state;
+    const ScriptState *state = shape->decl->state;
     const VMStateDescription *parent = c_vmsd(type);
-    const VMStateDescription *copy = make_layout(qapi_ScriptState_base(state));
-    VMStateField *fields = g_new0(VMStateField, script_count_fields(copy) + 3);
-    const VMStateDescription vmsd = {
+    const VMStateDescription *copy;
+    VMStateField *fields;
+
+    shape->copies = g_ptr_array_new();
+    copy = keep(shape, make_layout(qapi_ScriptState_base(state)));
+    fields = g_new0(VMStateField, script_count_fields(copy) + 3);
+    script_make_section(make_c_fields(fields, type), copy);
+    shape->vmsd = g_memdup2(&(const VMStateDescription) {
         .name = state->name,
         .unmigratable = state->unmigratable || (parent && parent->unmigratable),
         .version_id = state->version,
@@ -195,9 +209,53 @@ VMStateDescription *script_make_vmsd(ScriptTypeData *type)
         .pre_load = script_pre_load,
         .post_load = script_post_load,
         .fields = fields,
-        .subsections = make_subsections(state),
-    };
+        .subsections = make_subsections(shape),
+    }, sizeof(VMStateDescription));
+}
 
-    script_make_section(make_c_fields(fields, type), copy);
-    return g_memdup2(&vmsd, sizeof(vmsd));
+/* --- freeing -------------------------------------------------------------- */
+
+static void free_layout(const VMStateDescription *vmsd)
+{
+    const VMStateField *field;
+
+    for (field = vmsd->fields; field->flags != VMS_END; field++) {
+        if (field->flags & VMS_STRUCT && !(field->flags & VMS_POINTER)) {
+            free_layout(field->vmsd);
+        }
+    }
+    g_free((void *)vmsd->fields);
+    g_free((void *)vmsd);
+}
+
+static void free_blob(const VMStateDescription *vmsd)
+{
+    g_free((void *)vmsd->fields[0].vmsd->name);
+    g_free((void *)vmsd->fields[0].vmsd);
+    g_free((void *)vmsd->fields);
+    g_free((void *)vmsd->name);
+    g_free((void *)vmsd);
+}
+
+void script_free_vmsd(ScriptShape *shape)
+{
+    const VMStateDescription * const *sub;
+    uint32_t i;
+
+    if (!shape->vmsd) {
+        return;
+    }
+    for (sub = shape->vmsd->subsections; *sub; sub++) {
+        script_free_section(*sub);
+    }
+    g_free((void *)shape->vmsd->subsections);
+    script_free_section(shape->vmsd);
+    if (shape->decl->state->blob) {
+        free_blob(g_ptr_array_steal_index(shape->copies,
+                                          shape->copies->len - 1));
+    }
+    for (i = 0; i < shape->copies->len; i++) {
+        free_layout(g_ptr_array_index(shape->copies, i));
+    }
+    g_ptr_array_unref(shape->copies);
 }

@@ -15,7 +15,7 @@
 #define SCRIPT_API_H
 
 /* Changes whenever this file or the layout below does */
-#define SCRIPT_ABI 1
+#define SCRIPT_ABI 2
 
 /* Why script_run() returned */
 #define SCRIPT_RUN_REQUEST 1   /* the vCPU waits for an answer to frame 0 */
@@ -25,7 +25,7 @@
 /* What a frame asks for */
 #define SCRIPT_READ 1
 #define SCRIPT_WRITE 2
-#define SCRIPT_LOAD 3          /* pointer: path of a script */
+#define SCRIPT_LOAD 3          /* pointer: path of a script; value: watch it */
 #define SCRIPT_REALIZE 4       /* pointer: the instance */
 #define SCRIPT_UNREALIZE 5
 #define SCRIPT_RESET 6
@@ -44,6 +44,9 @@
 #define SCRIPT_FORGET 19       /* its object is gone */
 #define SCRIPT_POST_SAVE 20
 #define SCRIPT_PRE_LOAD 21
+#define SCRIPT_RELOAD 22       /* pointer: path, or type if value is 1;
+                                  offset: whether no vCPU runs */
+#define SCRIPT_QUERY 23        /* the answer's text is a list of ScriptInfo */
 #define SCRIPT_CONFIG_READ 26  /* size bytes at offset; value: QEMU's answer */
 #define SCRIPT_CONFIG_WRITE 27
 #define SCRIPT_PROP_GET 28     /* value: id; the answer's text is JSON */
@@ -64,6 +67,9 @@
 
 /* Result of a SCRIPT_POST_LOAD whose script will not have the state */
 #define SCRIPT_POST_LOAD_REFUSED 2
+
+/* Result of a SCRIPT_RELOAD that makes new types, for which no vCPU must run */
+#define SCRIPT_RELOAD_PAUSE 3
 
 /* In a frame's attrs: not from a vCPU, so there is nobody to wait */
 #define SCRIPT_ATTR_NO_WAIT (1 << 2)
@@ -156,6 +162,28 @@ void script_error_clear(void);
 /* Types: the error message, or NULL */
 int32_t script_type_exists(const char *name);
 const char *script_register_type(const char *json, const void *initial_state);
+const char *script_shape_stage(const char *json, const void *initial_state);
+void script_shape_commit(const char *type);
+void script_shape_drop(const char *type);
+
+/*
+ * Reloading: why it cannot be now, or ever, or NULL; then, with the BQL held
+ * from hold to release, what instances get under new code
+ */
+const char *script_reload_obstacle(void);
+const char *script_reload_refusal(void);
+void script_reload_later(const char *path);
+int32_t script_bql_hold(void);
+void script_bql_release(void);
+void *script_instance_stage(void *instance, uint32_t anew);
+void script_instance_drop(void *instance);
+void script_instance_commit(void *instance, uint32_t anew);
+void script_instance_receives(void *instance, uint32_t index,
+                              uint32_t receives);
+void script_instance_drop_accessors(void *instance);
+void script_event_reloaded(const char *path, uint32_t generation,
+                           uint32_t instances);
+void script_event_error(const char *path, const char *message);
 
 /* Instances */
 void *script_instance_state(void *instance);

@@ -71,11 +71,13 @@ const char *script_resolve_driver(const char *driver, const char *path,
 
 /**
  * script_resolve_device:
+ * @driver: value of "driver"
+ * @opts: all that was said of the device; "path" and "watch" count here
  *
  * The same for a device that is to be added to the machine: %NULL with @errp
  * set, too, if it is a script's and the machine has no bus for it.
  */
-const char *script_resolve_device(const char *driver, const char *path,
+const char *script_resolve_device(const char *driver, const QDict *opts,
                                   Error **errp);
 
 /**
@@ -89,5 +91,9 @@ const char *script_resolve_device(const char *driver, const char *path,
 bool script_add_fdt_node(struct SysBusDevice *sbdev, void *fdt,
                          const char *parent, struct PlatformBusDevice *pbus,
                          int irq_start);
+
+/* Commands of the human monitor */
+void hmp_info_scripts(Monitor *mon, const QDict *qdict);
+void hmp_script_reload(Monitor *mon, const QDict *qdict);
 
 #endif

@@ -1,0 +1,131 @@
+/** Notices when the files of a script change. */
+
+import { type FSWatcher, watch as watchFolder } from "node:fs";
+import { dirname } from "node:path";
+import { filesOf } from "./generation.ts";
+import { reloadChanged } from "./reload.ts";
+import { report } from "./report.ts";
+import type { Script } from "./scripts.ts";
+
+/** Editors write in several steps: no change for so long, in ms, is the end of it. */
+const QUIET = 12;
+/** An empty or missing file is one that is being written, for so long, in ms. */
+const UNFINISHED = 300;
+/** How long the text of a script that does not load must stay what it is before its error is of interest, in ms. */
+const SETTLED = 40;
+
+/** Contents of files, in one number each; 0 for one that is empty or not there. */
+async function contents(files: readonly string[]): Promise<Map<string, bigint>> {
+  const hash = async (file: string) => {
+    try {
+      const bytes = await Bun.file(file).bytes();
+      return bytes.length === 0 ? 0n : (Bun.hash.wyhash(bytes) as bigint);
+    } catch {
+      return 0n;
+    }
+  };
+  return new Map(await Promise.all(files.map(async (file) => [file, await hash(file)] as const)));
+}
+
+const differ = (a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint>): boolean =>
+  a.size !== b.size || [...a].some(([file, hash]) => b.get(file) !== hash);
+
+class Watch {
+  readonly #script: Script;
+  #folders = new Map<string, FSWatcher>();
+  /** As they were loaded, or were when that was tried last. */
+  #seen = new Map<string, bigint>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #working = false;
+  #unfinishedSince: number | undefined;
+
+  constructor(script: Script) {
+    this.#script = script;
+  }
+
+  /** Folders, not files: a file that is replaced by renaming another is a new one. */
+  async follow(): Promise<void> {
+    const files = await filesOf(this.#script.path);
+    const folders = new Set(files.map((file) => dirname(file)));
+    for (const [folder, watcher] of this.#folders) {
+      if (!folders.has(folder)) {
+        watcher.close();
+        this.#folders.delete(folder);
+      }
+    }
+    for (const folder of folders) {
+      if (!this.#folders.has(folder)) {
+        const watcher = watchFolder(folder, { persistent: false }, () => this.#soon(QUIET));
+        watcher.on("error", (error) => report(error, `watching ${folder}`));
+        this.#folders.set(folder, watcher);
+      }
+    }
+    this.#seen = await contents(files);
+  }
+
+  #soon(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#look(), ms);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#working) {
+      this.#soon(QUIET);
+      return;
+    }
+    this.#working = true;
+    try {
+      await this.#act();
+    } catch (error) {
+      report(error, "watching scripts");
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  async #act(): Promise<void> {
+    const now = await contents([...this.#seen.keys()]);
+    if (!differ(now, this.#seen)) {
+      return;
+    }
+    if ([...now.values()].includes(0n) && this.#isUnfinished()) {
+      this.#soon(QUIET);
+      return;
+    }
+    this.#unfinishedSince = undefined;
+    this.#seen = now;
+    await reloadChanged(this.#script, () => this.#isStale(now));
+    await this.#followNew(now);
+  }
+
+  #isUnfinished(): boolean {
+    this.#unfinishedSince ??= performance.now();
+    return performance.now() - this.#unfinishedSince < UNFINISHED;
+  }
+
+  async #isStale(loaded: ReadonlyMap<string, bigint>): Promise<boolean> {
+    await Bun.sleep(SETTLED);
+    return differ(await contents([...loaded.keys()]), loaded);
+  }
+
+  /** Imports may have come and gone; and the files may have changed meanwhile. */
+  async #followNew(loaded: ReadonlyMap<string, bigint>): Promise<void> {
+    await this.follow();
+    const before = new Map([...this.#seen].map(([file, hash]) => [file, loaded.get(file) ?? hash]));
+    if (differ(before, this.#seen)) {
+      this.#seen = before;
+      this.#soon(QUIET);
+    }
+  }
+}
+
+const watches = new Map<Script, Watch>();
+
+/** Loads a script anew whenever one of its files changes. */
+export function watch(script: Script): void {
+  if (!watches.has(script)) {
+    const started = new Watch(script);
+    watches.set(script, started);
+    started.follow().catch((error: unknown) => report(error, "watching scripts"));
+  }
+}
