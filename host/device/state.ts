@@ -1,6 +1,6 @@
 import { StaleError } from "./errors.ts";
 import type { Field, FieldKind, Fields, Plain } from "./fields.ts";
-import { isTimer, timerAccessor } from "./timer.ts";
+import { describeTimers, isTimer, NOT_PENDING, timerAccessor, timerSlots } from "./timer.ts";
 
 /** Where a field lies. */
 export interface Slot {
@@ -180,10 +180,14 @@ function compile(accessors: string): PropertyDescriptor {
   return new Function("VIEWS", `return { ${accessors} };`)(VIEWS) as PropertyDescriptor;
 }
 
-/** The block as it is before the first reset. */
+/** The block as it is before the first reset, with no timer pending. */
 export function initialState(layout: Layout): Uint8Array {
   const block = new Uint8Array(layout.size);
-  resetFields(viewsOf(block.buffer, layout), layout);
+  const views = viewsOf(block.buffer, layout);
+  resetFields(views, layout);
+  for (const { offset } of timerSlots(layout).flatMap(describeTimers)) {
+    views.uint64[offset / 8] = NOT_PENDING;
+  }
   return block;
 }
 

@@ -216,6 +216,9 @@ export function timerSlots(layout: Layout): TimerSlot[] {
   return layout.slots.filter((slot): slot is TimerSlot => isTimer(slot.field));
 }
 
+/** In the state, in place of the time when a timer expires: vmstate_info_timer of migration/vmstate-types.c. */
+export const NOT_PENDING = 2n ** 64n - 1n;
+
 /** As a list of ScriptTimer of qapi/script.json. */
 export function describeTimers({ field: { timer, timers = 1 }, offset }: TimerSlot) {
   const { clock: name = "virtual", periodic = false } = timer;

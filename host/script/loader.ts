@@ -13,8 +13,9 @@ import { watch } from "./watch.ts";
  */
 function registerAll(generation: Generation): string[] {
   const { exported } = generation;
-  const all = exported.flatMap(lineOf).filter((cls) => !isKnown(cls));
-  const own = [...new Set(all)];
+  // What it exports is its own; what that inherits from may be another script's.
+  const all = new Set(exported.flatMap(lineOf));
+  const own = [...all].filter((cls) => exported.includes(cls) || !isKnown(cls));
   for (const cls of own) {
     registerType(compileType(cls, generation, exported));
   }

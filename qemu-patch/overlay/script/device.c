@@ -197,7 +197,6 @@ void script_instance_init(Object *obj)
     }
     init_chardevs(instance);
     script_timers_init(instance);
-    script_timers_save(instance, instance->state);
 }
 
 void script_instance_post_init(Object *obj)
