@@ -23,11 +23,12 @@ function registerAll(generation: Generation): string[] {
 }
 
 async function loadFirst(path: string): Promise<Script> {
+  const readAt = Date.now();
   const generation = await Generation.read(path);
   try {
     const types = registerAll(generation);
     const main = generation.exported[0]!.spec.type;
-    const times = { loadedAt: new Date(), lastError: undefined };
+    const times = { readAt, loadedAt: new Date(), lastError: undefined };
     const script = { path, main, types, number: 1, generation, older: [], ...times };
     scripts.set(path, script);
     return script;

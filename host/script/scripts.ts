@@ -17,6 +17,8 @@ export interface Script {
   generation: Generation;
   /** Generations before, whose code devices still run. */
   older: Generation[];
+  /** When it began to be read for the first time, in ms since 1970. */
+  readonly readAt: number;
   loadedAt: Date;
   /** Why it could not be loaded anew since then. */
   lastError: string | undefined;

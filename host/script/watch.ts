@@ -1,6 +1,6 @@
 /** Notices when the files of a script change. */
 
-import { type FSWatcher, watch as watchFolder } from "node:fs";
+import { type FSWatcher, statSync, watch as watchFolder } from "node:fs";
 import { dirname } from "node:path";
 import { filesOf } from "./generation.ts";
 import { reloadChanged } from "./reload.ts";
@@ -14,6 +14,9 @@ const UNFINISHED = 300;
 /** How long the text of a script that does not load must stay what it is before its error is of interest, in ms. */
 const SETTLED = 40;
 
+/** A file system's times may be behind by a tick of the kernel's, in ms. */
+const TIME_ERROR = 8;
+
 /** Contents of files, in one number each; 0 for one that is empty or not there. */
 async function contents(files: readonly string[]): Promise<Map<string, bigint>> {
   const hash = async (file: string) => {
@@ -25,6 +28,12 @@ async function contents(files: readonly string[]): Promise<Map<string, bigint>> 
     }
   };
   return new Map(await Promise.all(files.map(async (file) => [file, await hash(file)] as const)));
+}
+
+/** Has a file changed since then? In ms since 1970. */
+function changedSince(file: string, time: number): boolean {
+  const { mtimeMs = 0 } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  return mtimeMs >= time - TIME_ERROR;
 }
 
 const differ = (a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint>): boolean =>
@@ -43,8 +52,12 @@ class Watch {
     this.#script = script;
   }
 
-  /** Folders, not files: a file that is replaced by renaming another is a new one. */
-  async follow(): Promise<void> {
+  /**
+   * Folders, not files: a file that is replaced by renaming another is a new one.
+   *
+   * @param loaded contents that were loaded; those of the other files were at `time` or later, in ms since 1970
+   */
+  async follow(loaded: ReadonlyMap<string, bigint>, time: number): Promise<void> {
     const files = await filesOf(this.#script.path);
     const folders = new Set(files.map((file) => dirname(file)));
     for (const [folder, watcher] of this.#folders) {
@@ -60,7 +73,13 @@ class Watch {
         this.#folders.set(folder, watcher);
       }
     }
-    this.#seen = await contents(files);
+    const now = await contents(files);
+    const before = (file: string, hash: bigint) =>
+      loaded.get(file) ?? (changedSince(file, time) ? -1n : hash);
+    this.#seen = new Map([...now].map(([file, hash]) => [file, before(file, hash)]));
+    if (differ(now, this.#seen)) {
+      this.#soon(QUIET);
+    }
   }
 
   #soon(ms: number): void {
@@ -94,8 +113,9 @@ class Watch {
     }
     this.#unfinishedSince = undefined;
     this.#seen = now;
+    const time = Date.now();
     await reloadChanged(this.#script, () => this.#isStale(now));
-    await this.#followNew(now);
+    await this.follow(now, time);
   }
 
   #isUnfinished(): boolean {
@@ -107,16 +127,6 @@ class Watch {
     await Bun.sleep(SETTLED);
     return differ(await contents([...loaded.keys()]), loaded);
   }
-
-  /** Imports may have come and gone; and the files may have changed meanwhile. */
-  async #followNew(loaded: ReadonlyMap<string, bigint>): Promise<void> {
-    await this.follow();
-    const before = new Map([...this.#seen].map(([file, hash]) => [file, loaded.get(file) ?? hash]));
-    if (differ(before, this.#seen)) {
-      this.#seen = before;
-      this.#soon(QUIET);
-    }
-  }
 }
 
 const watches = new Map<Script, Watch>();
@@ -126,6 +136,6 @@ export function watch(script: Script): void {
   if (!watches.has(script)) {
     const started = new Watch(script);
     watches.set(script, started);
-    started.follow().catch((error: unknown) => report(error, "watching scripts"));
+    started.follow(new Map(), script.readAt).catch((error: unknown) => report(error, "watching scripts"));
   }
 }

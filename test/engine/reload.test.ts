@@ -144,12 +144,12 @@ describe("script-reload", () => {
 });
 
 describe("a script that is wrong leaves the old code in charge", () => {
-  test.each([
-    ["that does not compile", "const x = ;", /:\d+:\d+: /],
-    ["that throws", 'throw new Error("not today");', /:5:\d+: not today/],
-    ["with a bad import", 'import "./nowhere.ts";', /:5:\d+: .*nowhere/],
+  test.each<[string, string, RegExp, string]>([
+    ["that does not compile", "const x = ;", /:\d+:\d+: /, ""],
+    ["that throws", 'throw new Error("not today");', /:5:\d+: not today/, ""],
+    ["with a bad import", 'import "./nowhere.ts";', /:5:\d+: .*nowhere/, ""],
     ["whose declaration is wrong", "", /register ODD/, 'ODD: { at: 2, field: "kept" },'],
-  ])("%s", async (_, head, message, registers = "") => {
+  ])("%s", async (_, head, message, registers) => {
     const { path, qemu, go } = await change({}, { head, registers });
     expect(go()).rejects.toThrow(message);
     const error = await qemu.qmp.waitForEvent("SCRIPT_ERROR");
