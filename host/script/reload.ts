@@ -24,6 +24,12 @@ const GRACE = 500;
 /** Between two looks at what is in the way, in ms. */
 const RETRY = 2;
 
+/**
+ * After so many reloads of a script the garbage of old generations is collected, which takes some 10 ms: by itself, the
+ * collector would let it grow to tens of megabytes first.
+ */
+const COLLECT_EVERY = 16;
+
 type Types = ReadonlyMap<string, RegisteredClass>;
 
 /** What a generation declares of the types that are the script's; of new ones, those that nobody has. */
@@ -156,6 +162,9 @@ function takeGeneration(script: Script, generation: Generation, types: Types): v
   script.lastError = undefined;
   forgetReports();
   disposeUnused(script);
+  if (script.number % COLLECT_EVERY === 0) {
+    Bun.gc(true);
+  }
 }
 
 async function reloadOnce(script: Script, paused: boolean, patient: boolean): Promise<void> {
