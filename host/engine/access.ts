@@ -154,6 +154,11 @@ export function answer(port: Port, frame: number, value: unknown): void {
     if (words[at + FRAME.attrs]! & ATTR_NO_WAIT) {
       value.catch(() => {});
       refuse(port, frame);
+    } else if (qemu.script_replay_active() !== 0) {
+      // How long it takes would have to be in the log.
+      value.catch(() => {});
+      fail(port, frame, new TypeError("a handler cannot be asynchronous with record/replay"));
+      words[at + FRAME.status] = STATUS.DONE;
     } else {
       wait(port, frame, value);
     }

@@ -45,10 +45,10 @@ export const SYMBOLS = {
   script_shape_commit: { args: ["cstring"], returns: "void" },
   /** void script_shape_drop(const char *type) */
   script_shape_drop: { args: ["cstring"], returns: "void" },
+  /** int32_t script_replay_active(void) */
+  script_replay_active: { args: [], returns: "i32" },
   /** const char *script_reload_obstacle(void) */
   script_reload_obstacle: { args: [], returns: "ptr" },
-  /** const char *script_reload_refusal(void) */
-  script_reload_refusal: { args: [], returns: "ptr" },
   /** void script_reload_later(const char *path) */
   script_reload_later: { args: ["cstring"], returns: "void" },
   /** int32_t script_bql_hold(void) */

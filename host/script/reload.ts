@@ -168,9 +168,8 @@ function takeGeneration(script: Script, generation: Generation, types: Types): v
 }
 
 async function reloadOnce(script: Script, paused: boolean, patient: boolean): Promise<void> {
-  const refusal = text(qemu.script_reload_refusal());
-  if (refusal) {
-    throw new Error(`${script.path}: ${refusal}`);
+  if (qemu.script_replay_active() !== 0) {
+    throw new Error(`${script.path}: not with record/replay: the log does not say when code changes`);
   }
   const generation = await Generation.read(script.path);
   let types: Types;

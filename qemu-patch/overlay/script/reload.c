@@ -51,11 +51,10 @@ const char *script_reload_obstacle(void)
     return NULL;
 }
 
-/* Never: what is recorded would not be what is replayed */
-const char *script_reload_refusal(void)
+/* What does not come from the log, or is not in it, must not happen then */
+int32_t script_replay_active(void)
 {
-    return replay_mode == REPLAY_MODE_NONE ? NULL :
-        "record/replay: a replay could not tell when the code changed";
+    return replay_mode != REPLAY_MODE_NONE;
 }
 
 /* --- users say so ---------------------------------------------------------- */

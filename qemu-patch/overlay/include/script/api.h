@@ -166,12 +166,14 @@ const char *script_shape_stage(const char *json, const void *initial_state);
 void script_shape_commit(const char *type);
 void script_shape_drop(const char *type);
 
+/* Is the machine's run recorded, or replayed?  Needs no BQL */
+int32_t script_replay_active(void);
+
 /*
- * Reloading: why it cannot be now, or ever, or NULL; then, with the BQL held
- * from hold to release, what instances get under new code
+ * Reloading: why it cannot be now, or NULL; then, with the BQL held from hold
+ * to release, what instances get under new code
  */
 const char *script_reload_obstacle(void);
-const char *script_reload_refusal(void);
 void script_reload_later(const char *path);
 int32_t script_bql_hold(void);
 void script_bql_release(void);
