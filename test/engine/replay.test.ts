@@ -49,21 +49,24 @@ describe("a boot that was recorded with the PL011 in TypeScript", () => {
   test("replays to the same output, input included", async () => {
     const log = join(folder(), "log");
     const recorded = await boot("record", log);
-    const type = async (prompt: string, text: string) => {
-      await recorded.stdout.waitFor(prompt, START_MS);
-      for (const key of text) {
+    // While it records, QEMU's backends do not wait for room: the next key comes when the one before is echoed.
+    const type = async (command: string, answer: string) => {
+      await recorded.stdout.waitFor("=> ", START_MS);
+      for (const key of command) {
         await recorded.type(key);
+        await recorded.stdout.waitFor(key, SOON_MS);
       }
+      await recorded.type("\r");
+      await recorded.stdout.waitFor(answer, SOON_MS);
     };
-    await type("autoboot", " ");
-    await type("=> ", "version\r");
-    await type("=> ", "md.b 40000000 10\r");
-    await type("=> ", "md.l 09000fe0 8\r");
-    await type("=> ", "");
+    await recorded.stdout.waitFor("autoboot", START_MS);
+    await recorded.type(" ");
+    await type("version", "U-Boot ");
+    await type("md.b 40000000 10", "40000000: d0 0d fe ed");
+    await type("md.l 09000fe0 8", "09000fe0: 00000011 00000010 00000014 00000000");
     expect(await recorded.quit()).toEqual({ status: 0, signal: null });
     const replayed = await boot("replay", log);
     expect(await replayed.waitForExit(START_MS)).toEqual({ status: 0, signal: null });
-    expect(recorded.stdout.all).toContain("09000fe0: 00000011 00000010 00000014 00000000");
     expect(replayed.stdout.all).toBe(recorded.stdout.all);
     expect(replayed.stderr.all).toBe("");
   });
