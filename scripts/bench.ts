@@ -7,6 +7,7 @@ import type { Bench, Side } from "./bench/bench.ts";
 import { busy } from "./bench/busy.ts";
 import { idle } from "./bench/idle.ts";
 import { linux } from "./bench/linux.ts";
+import { reload } from "./bench/reload.ts";
 import { json, type Setting, table } from "./bench/report.ts";
 import { runBench } from "./bench/runner.ts";
 import { startup } from "./bench/startup.ts";
@@ -18,7 +19,7 @@ import { paths } from "./lib/paths.ts";
 import { prepare } from "./lib/prepare.ts";
 import { output } from "./lib/process.ts";
 
-const BENCHES: readonly Bench[] = [access, busy, startup, wake, idle, linux];
+const BENCHES: readonly Bench[] = [access, busy, startup, wake, idle, linux, reload];
 
 const DEFAULT_ROUNDS = 5;
 

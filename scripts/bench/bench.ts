@@ -18,14 +18,12 @@ export interface Figure {
   readonly digits: number;
 }
 
-/** What a subject should reach: a figure's median compared with another subject's. */
-export interface Target {
+/** What a subject should reach: a figure's median, by itself or compared with another subject's. */
+export type Target = {
   readonly figure: string;
   readonly side: Side;
-  readonly against: Side;
-  readonly compare: "ratio" | "difference";
   readonly atMost: number;
-}
+} & ({ readonly compare: "value" } | { readonly compare: "ratio" | "difference"; readonly against: Side });
 
 /** The figures of one run; one that a subject does not have is left out. */
 export type Sample = Readonly<Record<string, number>>;

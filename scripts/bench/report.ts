@@ -1,25 +1,30 @@
 /** What a run of benches found, for people and for programs. */
 import { type Bench, type Side, type Target, TITLES } from "./bench.ts";
 import type { Result } from "./runner.ts";
-import type { Summary } from "./statistics.ts";
+import { type Summary, summary } from "./statistics.ts";
 
 /** A target, and what was measured of it. */
 export interface Verdict {
   readonly bench: string;
   readonly target: Target;
-  /** The ratio or difference of the medians. */
+  /** The median, or the ratio or difference of the medians. */
   readonly measured: number;
   /** The same of the minima: far from it, something else kept the machine busy. */
   readonly ofMinima: number;
   readonly met: boolean;
 }
 
-/** Those targets whose both sides were measured. */
+/** What a figure that is to be compared with no other is compared with. */
+const NOTHING = summary([0]);
+
+/** Those targets whose sides were measured. */
 export function verdicts({ bench, sides }: Result): Verdict[] {
   return bench.targets.flatMap((target) => {
-    const [own, other] = [target.side, target.against].map((side) => sides.get(side)?.get(target.figure));
+    const { figure, compare } = target;
+    const own = sides.get(target.side)?.get(figure);
+    const other = compare === "value" ? NOTHING : sides.get(target.against)?.get(figure);
     if (own === undefined || other === undefined) return [];
-    const compared = (a: number, b: number): number => (target.compare === "ratio" ? a / b : a - b);
+    const compared = (a: number, b: number): number => (compare === "ratio" ? a / b : a - b);
     const measured = compared(own.median, other.median);
     const ofMinima = compared(own.min, other.min);
     return [{ bench: bench.name, target, measured, ofMinima, met: measured <= target.atMost }];
@@ -53,6 +58,11 @@ function baselineOf({ bench, sides }: Result, side: Side, figure: string): Summa
 
 function sentence(bench: Bench, { target, measured, ofMinima, met }: Verdict): string {
   const { title, unit } = bench.figures[target.figure] ?? { title: target.figure, unit: "" };
+  if (target.compare === "value") {
+    const [median, least] = [measured, ofMinima].map((value) => value.toFixed(2));
+    const amount = `${median} ${unit} (minimum ${least}), at most ${target.atMost}`;
+    return `${title}: ${TITLES[target.side]} ${amount}: ${met ? "met" : "MISSED"}`;
+  }
   const against = `${TITLES[target.side]} against ${TITLES[target.against]}`;
   const amount =
     target.compare === "ratio"
