@@ -1,6 +1,7 @@
 import type { Access } from "./access.ts";
 import { decode, type Part, partsOf } from "./bits.ts";
 import type { DeviceClass } from "./device.ts";
+import { type Direct, directOf } from "./direct.ts";
 import { DeclarationError } from "./errors.ts";
 import { hex } from "./hex.ts";
 import { guestError } from "./log.ts";
@@ -16,6 +17,8 @@ export interface Bank {
   readonly writers: readonly (Writer | undefined)[];
   /** Words whose reading runs no method of the device. */
   readonly plain: readonly boolean[];
+  /** What C can do of each word by itself. */
+  readonly direct: readonly (Direct | undefined)[];
   /** Does what `readers` do where they have nothing. */
   readOther(device: object, offset: number, access: Access): unknown;
   /** Does what `writers` do where they have nothing. */
@@ -111,6 +114,7 @@ interface Words {
   readonly readers: (Reader | undefined)[];
   readonly writers: (Writer | undefined)[];
   readonly plain: boolean[];
+  readonly direct: (Direct | undefined)[];
   readonly labels: (string | undefined)[];
   readonly parts: (readonly Part[] | undefined)[];
   /** Keys of the registers. */
@@ -120,7 +124,15 @@ interface Words {
 function emptyWords(length: number): Words {
   const none = () => new Array(length).fill(undefined);
   const plain = new Array(length).fill(false);
-  return { readers: none(), writers: none(), plain, labels: none(), parts: none(), owners: [] };
+  return {
+    readers: none(),
+    writers: none(),
+    plain,
+    direct: none(),
+    labels: none(),
+    parts: none(),
+    owners: [],
+  };
 }
 
 /** Puts a register, or each of many, in its place. */
@@ -141,6 +153,7 @@ function put(words: Words, cls: DeviceClass, region: string, key: string, regist
     words.readers[word] = reader(one);
     words.writers[word] = writer(one);
     words.plain[word] = isPlain(cls, register);
+    words.direct[word] = directOf(one);
     words.labels[word] = label;
     words.parts[word] = register.bits && partsOf(register.bits);
   }
@@ -153,7 +166,7 @@ export function compile(cls: DeviceClass, region: string, table: Table, options:
   for (const [key, register] of Object.entries(table)) {
     put(words, cls, region, key, register);
   }
-  const { readers, writers, plain, labels, parts, owners } = words;
+  const { readers, writers, plain, direct, labels, parts, owners } = words;
   if (owners.length > 0 && spec.handled?.max === 8) {
     throw new DeclarationError(
       `${cls.spec.type}: region ${region}: handled.max is 8, and registers have 4 bytes`,
@@ -164,5 +177,14 @@ export function compile(cls: DeviceClass, region: string, table: Table, options:
   }
   const fields = (word: number, value: number) => decode(parts[word] ?? [], value);
   const names = owners;
-  return { readers, writers, plain, labels, names, fields, ...others(cls, spec.name ?? region, spec) };
+  return {
+    readers,
+    writers,
+    plain,
+    direct,
+    labels,
+    names,
+    fields,
+    ...others(cls, spec.name ?? region, spec),
+  };
 }

@@ -225,6 +225,7 @@ function wait(port: Port, frame: number, promise: Promise<unknown>): void {
   words[base(frame) + FRAME.status] = STATUS.PENDING;
   waiting.set(frame, entry);
   port.owner.queue = [];
+  qemu.script_instance_hold(port.owner.pointer, 1);
   promise.then(
     (value) => settle(entry, value),
     (error: unknown) => settle(entry, waiting.get(frame) === entry ? fail(port, frame, error) : 0),
@@ -250,6 +251,10 @@ function settle(entry: Waiting, value: unknown): void {
     if (words[base(next) + FRAME.status] === STATUS.DONE) {
       finish(next);
     }
+  }
+  const { owner } = port;
+  if (instances[owner.id] === owner && owner.queue === undefined) {
+    qemu.script_instance_hold(owner.pointer, 0);
   }
 }
 

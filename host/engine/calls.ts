@@ -9,7 +9,7 @@ import { QemuError } from "../qom/error.ts";
 import { load } from "../script/loader.ts";
 import { reload } from "../script/reload.ts";
 import { ExitRequest, isA, oneLine, report } from "../script/report.ts";
-import { NeedsPause, scriptInfos } from "../script/scripts.ts";
+import { directRegisters, NeedsPause, scriptInfos } from "../script/scripts.ts";
 import { base, serveAccess, updateRoom } from "./access.ts";
 import { chardevEvent, receive } from "./chardevs.ts";
 import { changeClock } from "./clocks.ts";
@@ -180,7 +180,8 @@ export function serveCall(frame: number): void {
   } else if (kind === KIND.RELOAD) {
     void reloadScript(frame);
   } else if (kind === KIND.QUERY) {
-    qemu.script_set_text(frame, cstring(JSON.stringify(scriptInfos())));
+    const forPeople = words[base(frame) + FRAME.value] === 1;
+    qemu.script_set_text(frame, cstring(forPeople ? directRegisters() : JSON.stringify(scriptInfos())));
     words[base(frame) + FRAME.status] = STATUS.DONE;
   } else {
     serveDeviceCall(frame);

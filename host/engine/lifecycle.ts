@@ -1,6 +1,7 @@
 /** How devices come into being, and go. */
 
 import type { Pointer } from "bun:ffi";
+import { directTable } from "../device/direct.ts";
 import { has } from "../device/members.ts";
 import { isIo } from "../device/regions.ts";
 import { text } from "../native/convert.ts";
@@ -55,12 +56,16 @@ export function init(id: number, pointer: Pointer): void {
 
 /** From here on, accesses to its regions reach it. */
 function openPorts(owner: Instance, { cls, regions }: RegisteredClass): void {
-  const { device, slots } = owner;
+  const { device, slots, pointer } = owner;
   const specs = Object.values(cls.spec.regions ?? {});
   for (const [index, code] of regions.entries()) {
     const spec = specs[index]!;
     if (code && isIo(spec)) {
       ports[slots[index]!] = { ...code, owner, device, errorValue: spec.errorValue ?? 0 };
+      const direct = directTable(code.bank.direct);
+      if (direct.length > 0) {
+        qemu.script_instance_direct(pointer, index, direct, direct);
+      }
     }
   }
 }

@@ -3,7 +3,7 @@
  * test/host/native/abi.test.ts compares the two.
  */
 
-export const ABI = 2;
+export const ABI = 3;
 
 /** Why script_run() returned. */
 export const RUN = { REQUEST: 1, YIELD: 2, IDLE: 3 } as const;
@@ -33,6 +33,7 @@ export const KIND = {
   PRE_LOAD: 21,
   RELOAD: 22,
   QUERY: 23,
+  ROOM: 24,
   CONFIG_READ: 26,
   CONFIG_WRITE: 27,
   PROP_GET: 28,
@@ -83,6 +84,11 @@ export const FRAME = {
   abort: 12,
   words: 16,
 } as const;
+
+/** What C may do with a direct register; bits. */
+export const DIRECT = { READS: 1, WRITES: 2 } as const;
+/** Words (32 bits) of a ScriptDirect. */
+export const DIRECT_WORDS = 10;
 
 /** Byte offsets of what follows the frames in ScriptShared. */
 export const ROOMS_OFFSET = (SHARED.words + MAX_FRAMES * FRAME.words) * 4;

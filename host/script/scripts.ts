@@ -1,6 +1,7 @@
 /** The scripts that were loaded. */
 
-import { instances, type RegisteredClass } from "../engine/instances.ts";
+import type { Bank } from "../device/bank.ts";
+import { classes, instances, type RegisteredClass } from "../engine/instances.ts";
 import { early } from "../engine/lifecycle.ts";
 import type { Generation } from "./generation.ts";
 
@@ -63,6 +64,42 @@ export function scriptInfo(script: Script): ScriptInfo {
 }
 
 export const scriptInfos = (): ScriptInfo[] => [...scripts.values()].map(scriptInfo);
+
+/** `LOAD[0..3]`: elements of an array, which follow each other, in one. */
+function ranges(labels: readonly string[]): string[] {
+  const names: string[] = [];
+  for (const label of labels) {
+    const [, stem, index] = /^(.*)\[(\d+)\]$/.exec(label) ?? [];
+    const last = /^(.*)\[(\d+)(?:\.\.\d+)?\]$/.exec(names.at(-1) ?? "");
+    if (stem !== undefined && last?.[1] === stem) {
+      names[names.length - 1] = `${stem}[${last[2]}..${index}]`;
+    } else {
+      names.push(label);
+    }
+  }
+  return names;
+}
+
+function directLine(type: string, region: string, { direct, labels }: Bank): string {
+  const named = (use: "reads" | "writes") =>
+    ranges(
+      labels.filter((label, word): label is string => label !== undefined && direct[word]?.[use] === true),
+    );
+  const list = (verb: string, names: readonly string[]) =>
+    names.length === 0 ? [] : [`${verb} ${names.join(" ")}`];
+  const all = [...list("reads of", named("reads")), ...list("writes of", named("writes"))];
+  return all.length === 0 ? "" : `  ${type} ${region}: without the script: ${all.join("; ")}\n`;
+}
+
+/** For people: which registers C serves by itself. A line for each region that has some, by script. */
+export function directRegisters(): string {
+  const line = (type: string) => {
+    const { cls, regions } = classes.get(type)!;
+    const keys = Object.keys(cls.spec.regions ?? {});
+    return regions.map((code, index) => (code ? directLine(type, keys[index]!, code.bank) : "")).join("");
+  };
+  return JSON.stringify([...scripts.values()].map(({ types }) => types.map(line).join("")));
+}
 
 /** Closes what generations opened that no device runs any more. */
 export function disposeUnused(script: Script): void {

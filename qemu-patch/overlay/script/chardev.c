@@ -21,12 +21,33 @@
 
 static DECLARE_BITMAP(rooms_used, SCRIPT_MAX_ROOMS);
 
+static void room_taken(void *opaque, uint32_t length)
+{
+    ScriptChardev *chr = opaque;
+
+    chr->asked = false;
+}
+
+/* The backend hears when the script knows */
+static void ask_for_room(ScriptChardev *chr)
+{
+    if (!chr->asked) {
+        chr->asked = true;
+        script_post(SCRIPT_ROOM, chr->instance->id, chr->index, 0, NULL, 0,
+                    room_taken, chr);
+    }
+}
+
 static int can_receive(void *opaque)
 {
     ScriptChardev *chr = opaque;
     int room = chr->room < SCRIPT_MAX_ROOMS ?
         qatomic_read(&script_state.rooms[chr->room]) : 0;
 
+    if (unlikely(room == SCRIPT_ROOM_UNKNOWN)) {
+        ask_for_room(chr);
+        return 0;
+    }
     return MAX(0, MIN(room - (int)chr->queued, SCRIPT_MAX_BYTES));
 }
 

@@ -76,7 +76,7 @@ static const char *frame_verb(uint32_t kind)
         [SCRIPT_PROP_GET] = "getting a property",
         [SCRIPT_PROP_SET] = "setting a property",
         [SCRIPT_POST_SAVE] = "postSave", [SCRIPT_PRE_LOAD] = "preLoad",
-        [SCRIPT_RELOAD] = "reloading",
+        [SCRIPT_RELOAD] = "reloading", [SCRIPT_ROOM] = "room",
     };
 
     return kind < ARRAY_SIZE(verbs) && verbs[kind] ? verbs[kind] : "a call";

@@ -78,7 +78,13 @@ typedef struct ScriptRegionPort {
     bool has_ram;
     bool migrates;               /* its RAM does */
     bool placed;                 /* is inside another region */
+    ScriptDirect *direct;        /* for each word, as far as there are some */
+    uint32_t n_direct;           /* 0 while C must not serve any */
+    uint32_t n_words;
 } ScriptRegionPort;
+
+/* In the place of a room: the script must look again */
+#define SCRIPT_ROOM_UNKNOWN INT32_MIN
 
 typedef struct ScriptChardev {
     CharBackend *be;
@@ -89,6 +95,7 @@ typedef struct ScriptChardev {
     bool opened;                 /* the backend is the script's choice */
     uint32_t room;               /* index into ScriptShared.rooms */
     uint32_t queued;             /* bytes posted and not taken */
+    bool asked;                  /* the script is to look for its room */
     GByteArray *backlog;         /* bytes that the backend did not take yet */
     bool wants_room;             /* the script could not write all it had */
     guint watch;
@@ -277,6 +284,7 @@ void script_regions_unrealize(ScriptInstance *instance);
 void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
                         uint32_t index, const ScriptRegion *decl);
 void script_region_forget(ScriptRegionPort *port);
+void script_region_direct_end(ScriptRegionPort *port);
 ScriptRegionPort *script_region_by_slot(uint32_t slot);
 
 /* gpio.c */

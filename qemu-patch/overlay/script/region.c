@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "hw/core/cpu.h"
+#include "trace/control.h"
 #include "device.h"
 
 /* By a vCPU on a thread of its own */
@@ -120,11 +121,159 @@ static bool unplugged(ScriptRegionPort *port)
         object_dynamic_cast(port->instance->obj, TYPE_PCI_DEVICE);
 }
 
+/* --- registers that C serves by itself ------------------------------------ */
+
+/*
+ * Unless something came in before the access that the script has not seen, or
+ * somebody wants to see the access.
+ */
+static inline bool undisturbed(void)
+{
+    return likely(!qatomic_read(&script_state.posts)) &&
+        likely(!trace_events_enabled_count);
+}
+
+static inline const ScriptDirect *direct_of(ScriptRegionPort *port,
+                                            hwaddr addr, unsigned size)
+{
+    return addr >> 2 < port->n_direct && likely(size == 4) && undisturbed() ?
+        &port->direct[addr >> 2] : NULL;
+}
+
+static inline uint32_t load_field(const ScriptDirect *direct, void *state)
+{
+    void *place = state + direct->offset;
+
+    switch (direct->size) {
+    case 4:
+        return qatomic_read((uint32_t *)place);
+    case 2:
+        return qatomic_read((uint16_t *)place);
+    case 1:
+        return qatomic_read((uint8_t *)place);
+    default:
+        return UINT32_MAX;
+    }
+}
+
+static inline void store_field(const ScriptDirect *direct, void *state,
+                               uint32_t value)
+{
+    void *place = state + direct->offset;
+
+    switch (direct->size) {
+    case 4:
+        qatomic_set((uint32_t *)place, value);
+        break;
+    case 2:
+        qatomic_set((uint16_t *)place, value);
+        break;
+    case 1:
+        qatomic_set((uint8_t *)place, value);
+        break;
+    }
+}
+
+/*
+ * A load is whole whoever does it; but the device's own handler gets an error
+ * when it gets back to the device.
+ */
+static inline bool read_directly(ScriptRegionPort *port, hwaddr addr,
+                                 uint64_t *data, unsigned size)
+{
+    const ScriptDirect *direct = direct_of(port, addr, size);
+
+    if (!direct || !(direct->how & SCRIPT_DIRECT_READS) ||
+        unlikely(script_thread && !script_on_fiber)) {
+        return false;
+    }
+    *data = load_field(direct, port->instance->state) & direct->shown;
+    return true;
+}
+
+/* The room for input may follow from what was written */
+static void doubt_rooms(ScriptInstance *instance)
+{
+    uint32_t i;
+
+    for (i = 0; i < instance->n_chardevs; i++) {
+        ScriptChardev *chr = &instance->chardevs[i];
+
+        if (chr->receives && chr->room < SCRIPT_MAX_ROOMS) {
+            qatomic_set(&script_state.rooms[chr->room], SCRIPT_ROOM_UNKNOWN);
+        }
+    }
+}
+
+/*
+ * On the fiber: elsewhere a script in its event loop, which has not the BQL,
+ * could be between loading a field and storing it.
+ */
+static inline bool write_directly(ScriptRegionPort *port, hwaddr addr,
+                                  uint32_t data, unsigned size)
+{
+    const ScriptDirect *direct = direct_of(port, addr, size);
+    uint32_t value;
+
+    if (!direct || !(direct->how & SCRIPT_DIRECT_WRITES) ||
+        unlikely(!script_on_fiber) || unlikely(data & direct->watched)) {
+        return false;
+    }
+    value = (load_field(direct, port->instance->state) & ~direct->rw) |
+        (data & direct->rw);
+    value &= ~(data & direct->w1c);
+    value |= data & direct->w1s;
+    value &= data | ~direct->w0c;
+    value &= ~direct->wc;
+    store_field(direct, port->instance->state, value);
+    doubt_rooms(port->instance);
+    return true;
+}
+
+/* Entries of ScriptDirect, for the words of a region from the first on: some */
+void script_instance_direct(void *opaque, uint32_t index, const void *table,
+                            uint64_t length)
+{
+    ScriptInstance *instance = opaque;
+    ScriptRegionPort *port = &instance->regions[index];
+    SCRIPT_API_GUARD();
+
+    g_free(port->direct);
+    port->direct = g_memdup2(table, length);
+    port->n_words = port->n_direct = length / sizeof(ScriptDirect);
+}
+
+/* An asynchronous handler is not through: other accesses queue up behind it */
+void script_instance_hold(void *opaque, uint32_t on)
+{
+    ScriptInstance *instance = opaque;
+    uint32_t i, n = QAPI_LIST_LENGTH(instance->shape->decl->regions);
+    SCRIPT_API_GUARD();
+
+    if (!instance->obj) {
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        instance->regions[i].n_direct = on ? 0 : instance->regions[i].n_words;
+    }
+}
+
+void script_region_direct_end(ScriptRegionPort *port)
+{
+    port->n_words = port->n_direct = 0;
+    g_clear_pointer(&port->direct, g_free);
+}
+
+/* --- what QEMU calls ------------------------------------------------------- */
+
 static MemTxResult region_read(void *opaque, hwaddr addr, uint64_t *data,
                                unsigned size, MemTxAttrs attrs)
 {
     MemTxResult result;
 
+    if (read_directly(opaque, addr, data, size)) {
+        return MEMTX_OK;
+    }
     *data = 0;
     result = script_access(opaque, SCRIPT_READ, addr, data, size, attrs);
     if (unlikely(result != MEMTX_OK) && unplugged(opaque)) {
@@ -137,9 +286,12 @@ static MemTxResult region_read(void *opaque, hwaddr addr, uint64_t *data,
 static MemTxResult region_write(void *opaque, hwaddr addr, uint64_t data,
                                 unsigned size, MemTxAttrs attrs)
 {
-    MemTxResult result = script_access(opaque, SCRIPT_WRITE, addr, &data, size,
-                                       attrs);
+    MemTxResult result;
 
+    if (write_directly(opaque, addr, data, size)) {
+        return MEMTX_OK;
+    }
+    result = script_access(opaque, SCRIPT_WRITE, addr, &data, size, attrs);
     return unlikely(result != MEMTX_OK) && unplugged(opaque) ? MEMTX_OK
                                                              : result;
 }

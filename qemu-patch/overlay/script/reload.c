@@ -13,6 +13,8 @@
 #include "qapi/qobject-input-visitor.h"
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
+#include "qobject/qlist.h"
+#include "qobject/qstring.h"
 #include "block/aio.h"
 #include "hw/boards.h"
 #include "hw/qdev-core.h"
@@ -154,28 +156,31 @@ ScriptInfo *qmp_script_reload(const char *path, const char *id, Error **errp)
     return json ? take_info(json) : NULL;
 }
 
+static QObject *query(bool for_people, Error **errp)
+{
+    ScriptFrame *frame = script_frame_get(SCRIPT_QUERY, 0);
+    g_autofree char *json = NULL;
+
+    frame->value = for_people;
+    script_frame_call(frame);
+    return script_frame_put(frame, &json, errp) ?
+        qobject_from_json(json, &error_abort) : NULL;
+}
+
 ScriptInfoList *qmp_query_scripts(Error **errp)
 {
     ScriptInfoList *list;
-    ScriptFrame *frame;
-    char *json = NULL;
     QObject *obj;
     Visitor *v;
 
-    if (!script_engine_present) {
+    obj = script_engine_present ? query(false, errp) : NULL;
+    if (!obj) {
         return NULL;
     }
-    frame = script_frame_get(SCRIPT_QUERY, 0);
-    script_frame_call(frame);
-    if (!script_frame_put(frame, &json, errp)) {
-        return NULL;
-    }
-    obj = qobject_from_json(json, &error_abort);
     v = qobject_input_visitor_new(obj);
     visit_type_ScriptInfoList(v, NULL, &list, &error_abort);
     visit_free(v);
     qobject_unref(obj);
-    g_free(json);
     return list;
 }
 
@@ -201,13 +206,21 @@ void hmp_info_scripts(Monitor *mon, const QDict *qdict)
 {
     Error *err = NULL;
     ScriptInfoList *list = qmp_query_scripts(&err), *item;
+    QListEntry *direct;
+    QObject *obj;
 
-    if (hmp_handle_error(mon, err)) {
+    if (hmp_handle_error(mon, err) || !list) {
         return;
     }
+    obj = query(true, &error_abort);
+    direct = qlist_first(qobject_to(QList, obj));
     for (item = list; item; item = item->next) {
         print_info(mon, item->value);
+        monitor_puts(mon, qstring_get_str(qobject_to(QString,
+                                                     direct->value)));
+        direct = qlist_next(direct);
     }
+    qobject_unref(obj);
     qapi_free_ScriptInfoList(list);
 }
 

@@ -198,7 +198,8 @@ void script_make_vmsd(ScriptTypeData *type, ScriptShape *shape)
     copy = keep(shape, make_layout(qapi_ScriptState_base(state)));
     fields = g_new0(VMStateField, script_count_fields(copy) + 3);
     script_make_section(make_c_fields(fields, type), copy);
-    shape->vmsd = g_memdup2(&(const VMStateDescription) {
+    shape->vmsd = g_new(VMStateDescription, 1);
+    *shape->vmsd = (VMStateDescription) {
         .name = state->name,
         .unmigratable = state->unmigratable || (parent && parent->unmigratable),
         .version_id = state->version,
@@ -210,7 +211,7 @@ void script_make_vmsd(ScriptTypeData *type, ScriptShape *shape)
         .post_load = script_post_load,
         .fields = fields,
         .subsections = make_subsections(shape),
-    }, sizeof(VMStateDescription));
+    };
 }
 
 /* --- freeing -------------------------------------------------------------- */

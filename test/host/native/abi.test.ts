@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { directTable } from "../../../host/device/direct.ts";
 import * as abi from "../../../host/native/abi.ts";
 import { SYMBOLS } from "../../../host/native/symbols.ts";
 import { defines, enumOf, type Prototype, prototypes, structs } from "./c-header.ts";
@@ -66,9 +67,18 @@ describe("the functions of api.h", () => {
   });
 });
 
+const MASKS = { rw: 5, w1c: 6, w1s: 7, w0c: 8, wc: 9 };
+
 /** Groups of constants that are `SCRIPT_` and this, in the header; all else is told apart below. */
-const GROUPS = { RUN: "RUN_", KIND: "", STATUS: "", VALUE: "VALUE_", CAN: "CAN_" } as const;
-const LAYOUT = ["SHARED", "FRAME", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
+const GROUPS = {
+  RUN: "RUN_",
+  KIND: "",
+  STATUS: "",
+  VALUE: "VALUE_",
+  CAN: "CAN_",
+  DIRECT: "DIRECT_",
+} as const;
+const LAYOUT = ["SHARED", "FRAME", "DIRECT_WORDS", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
 const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK", "TIOCM", "RESET_TYPE"];
 
 test("every constant of api.h is a number that this test can read", () => {
@@ -114,6 +124,17 @@ describe("the memory shared with C", () => {
       ...words(frame.members),
       words: frame.size / 4,
     });
+  });
+
+  test("what C does with a direct register", () => {
+    const { members, size } = layouts.get("ScriptDirect")!;
+    const names = ["how", "offset", "size", "shown", "rw", "w1c", "w1s", "w0c", "wc", "watched"];
+    expect(members.map(({ name }) => name)).toEqual(names);
+    expect(size).toBe(abi.DIRECT_WORDS * 4);
+    const direct = { reads: true, writes: true, offset: 2, size: 3, shown: 4, masks: MASKS, watched: 10 };
+    expect([...directTable([undefined, direct])].slice(abi.DIRECT_WORDS)).toEqual([
+      3, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+    ]);
   });
 
   test("what comes before the frames", () => {

@@ -15,7 +15,7 @@
 #define SCRIPT_API_H
 
 /* Changes whenever this file or the layout below does */
-#define SCRIPT_ABI 2
+#define SCRIPT_ABI 3
 
 /* Why script_run() returned */
 #define SCRIPT_RUN_REQUEST 1   /* the vCPU waits for an answer to frame 0 */
@@ -46,7 +46,9 @@
 #define SCRIPT_PRE_LOAD 21
 #define SCRIPT_RELOAD 22       /* pointer: path, or type if value is 1;
                                   offset: whether no vCPU runs */
-#define SCRIPT_QUERY 23        /* the answer's text is a list of ScriptInfo */
+#define SCRIPT_QUERY 23        /* the answer's text is a list of ScriptInfo;
+                                  value 1: of what C serves, for people */
+#define SCRIPT_ROOM 24         /* the room for input may be another */
 #define SCRIPT_CONFIG_READ 26  /* size bytes at offset; value: QEMU's answer */
 #define SCRIPT_CONFIG_WRITE 27
 #define SCRIPT_PROP_GET 28     /* value: id; the answer's text is JSON */
@@ -112,6 +114,27 @@ typedef struct ScriptFrame {
     uint32_t abort;        /* the caller must not wait any longer */
     uint32_t reserved[3];
 } ScriptFrame;
+
+/*
+ * A register that C serves by itself, from the state block.  What a write
+ * leaves there: bits of rw as they are written, those of w1c and w0c cleared by
+ * a 1 or a 0, those of w1s set by a 1, those of wc cleared.
+ */
+#define SCRIPT_DIRECT_READS 1
+#define SCRIPT_DIRECT_WRITES 2
+
+typedef struct ScriptDirect {
+    uint32_t how;          /* what C may do */
+    uint32_t offset;       /* in the state block */
+    uint32_t size;         /* 1, 2 or 4 bytes; 0 for a constant */
+    uint32_t shown;        /* bits that can be read, or the constant */
+    uint32_t rw;
+    uint32_t w1c;
+    uint32_t w1s;
+    uint32_t w0c;
+    uint32_t wc;
+    uint32_t watched;      /* writing a 1 here is the script's to tell */
+} ScriptDirect;
 
 typedef struct ScriptShared {
     uint32_t posts;        /* posted calls not yet taken */
@@ -196,6 +219,9 @@ void script_instance_set_blob(void *instance, const void *bytes,
 int32_t script_instance_blob_length(void *instance);
 void *script_instance_blob(void *instance);
 uint32_t script_instance_region(void *instance, uint32_t index);
+void script_instance_direct(void *instance, uint32_t index, const void *table,
+                            uint64_t length);
+void script_instance_hold(void *instance, uint32_t on);
 void *script_instance_chardev(void *instance, uint32_t index);
 int32_t script_chardev_room(void *chardev);
 const char *script_instance_type(void *instance);
