@@ -322,7 +322,7 @@ describe("query-scripts and its like", () => {
   test("in the human monitor", async () => {
     const { path, qemu } = await change({}, {}, ",id=it");
     const line = (generation: number) =>
-      new RegExp(`^${path}: generation ${generation}, loaded at \\S+Z, 1 instance\\r\\n  types: anew\\r\\n  anew regs: .*\\r\\n$`);
+      new RegExp(`^${path}: generation ${generation}, loaded at \\S+Z, 1 instance\\r\\n  types: anew\\r\\n`);
     expect(await qemu.qmp.human("info scripts")).toMatch(line(1));
     writeFileSync(path, anew(2));
     expect(await qemu.qmp.human(`script_reload ${path}`)).toMatch(line(2));
