@@ -65,11 +65,9 @@ function lastWord(table: Table): number {
   return Math.max(-1, ...ends.filter((end) => Number.isInteger(end) && end >= 0 && end < MOST_WORDS));
 }
 
-/** Does a read run no code of the device? A getter of the class does. */
-function isPlain(cls: DeviceClass, register: AnyRegister): boolean {
-  const { field, read, wasRead, values } = register;
-  const slot = cls.layout.slots.some(({ name }) => name === field);
-  return read === undefined && wasRead === undefined && !clears(register) && (values !== undefined || slot);
+/** Does a read run no method of the device? A getter only computes. */
+function isPlain({ read, wasRead, ...register }: AnyRegister): boolean {
+  return read === undefined && wasRead === undefined && !clears(register);
 }
 
 function checkGaps(type: string, region: string, size: number, owners: readonly string[]): void {
@@ -152,7 +150,7 @@ function put(words: Words, cls: DeviceClass, region: string, key: string, regist
     words.owners[word] = key;
     words.readers[word] = reader(one);
     words.writers[word] = writer(one);
-    words.plain[word] = isPlain(cls, register);
+    words.plain[word] = isPlain(register);
     words.direct[word] = directOf(one);
     words.labels[word] = label;
     words.parts[word] = register.bits && partsOf(register.bits);

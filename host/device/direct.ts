@@ -3,7 +3,7 @@
  * declaration says. C serves them by itself, from the same memory, and no code of the script runs.
  */
 
-import { DIRECT, DIRECT_WORDS } from "../native/abi.ts";
+import { DIRECT, WORD_WORDS } from "../native/abi.ts";
 import { type Masks, masksOf, partsOf } from "./bits.ts";
 import type { DeviceClass } from "./device.ts";
 import type { FieldKind } from "./fields.ts";
@@ -11,7 +11,7 @@ import { clears, stores } from "./register-check.ts";
 import type { One } from "./register-code.ts";
 import type { AnyRegister } from "./registers.ts";
 
-/** What C does for one word of a region: ScriptDirect of api.h. */
+/** What C does by itself for one word of a region: see ScriptWord of api.h. */
 export interface Direct {
   readonly reads: boolean;
   readonly writes: boolean;
@@ -28,6 +28,15 @@ export interface Direct {
 
 const ALL = 0xffffffff;
 const NOTHING = { rw: 0, w1c: 0, w1s: 0, w0c: 0, wc: 0 };
+const NOT_DIRECT: Direct = {
+  reads: false,
+  writes: false,
+  offset: 0,
+  size: 0,
+  shown: 0,
+  masks: NOTHING,
+  watched: 0,
+};
 
 /** Of these, a register shows the bits as they are in memory, and 0 above. */
 const PLAIN: readonly FieldKind[] = ["uint8", "uint16", "uint32", "int32"];
@@ -94,16 +103,19 @@ export function directOf({ cls, register, index, place: which }: One): Direct | 
   };
 }
 
-/** An array of ScriptDirect, for C. */
-export function directTable(words: readonly (Direct | undefined)[]): Uint32Array {
-  const table = new Uint32Array(words.length * DIRECT_WORDS);
+/** What C is told of the words of a region: an array of ScriptWord. */
+export function wordTable(
+  words: readonly (Direct | undefined)[],
+  readers: readonly number[],
+  writers: readonly number[],
+): Uint32Array {
+  const table = new Uint32Array(words.length * WORD_WORDS);
   for (const [word, direct] of words.entries()) {
-    if (direct !== undefined) {
-      const { reads, writes, offset, size, shown, masks, watched } = direct;
-      const how = (reads ? DIRECT.READS : 0) | (writes ? DIRECT.WRITES : 0);
-      const { rw, w1c, w1s, w0c, wc } = masks;
-      table.set([how, offset, size, shown, rw, w1c, w1s, w0c, wc, watched], word * DIRECT_WORDS);
-    }
+    const { reads, writes, offset, size, shown, masks, watched } = direct ?? NOT_DIRECT;
+    const how = (reads ? DIRECT.READS : 0) | (writes ? DIRECT.WRITES : 0);
+    const { rw, w1c, w1s, w0c, wc } = masks;
+    const served = [how, offset, size, shown, rw, w1c, w1s, w0c, wc, watched];
+    table.set([...served, readers[word] ?? 0, writers[word] ?? 0], word * WORD_WORDS);
   }
   return table;
 }

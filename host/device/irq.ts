@@ -1,5 +1,6 @@
 import type { Pointer } from "bun:ffi";
-import { qemu } from "../native/library.ts";
+import { SHARED } from "../native/abi.ts";
+import { doubles, qemu, words } from "../native/library.ts";
 import { type Connect, connectTo, type GpioInput } from "./gpio.ts";
 import type { Handle } from "./handle.ts";
 
@@ -75,10 +76,17 @@ export function irqLines<Names extends string>(
 ): IrqLines<Names> {
   const named = Object.fromEntries(names.map((name, index) => [name, line(instance, index, levels)]));
   const { script_irq_drive } = qemu;
+  const [shared, numbers] = [words, doubles];
   const drive = (bits: number) => {
     const pointer: Pointer = instance.pointer;
     levels.bits = bits;
-    script_irq_drive(pointer, bits >>> 0);
+    if (shared[SHARED.irqDeferred] !== 0 && numbers[SHARED.irqInstance / 2] === 0) {
+      // C does it when the handler is done, or does anything else: that saves a call.
+      shared[SHARED.irqLevels] = bits;
+      numbers[SHARED.irqInstance / 2] = pointer as number;
+    } else {
+      script_irq_drive(pointer, bits >>> 0);
+    }
   };
   return Object.freeze({ ...named, drive }) as IrqLines<Names>;
 }

@@ -89,6 +89,8 @@ export interface Instance {
   readonly clocks: readonly ClockPort[];
   /** What each of its timers does when it expires. */
   readonly expiries: readonly Expiry[];
+  /** Numbers of the handlers of its registers. */
+  readonly handlers: number[];
   /** Accesses that wait until an asynchronous one is over; undefined while none is. */
   queue: number[] | undefined;
   /** How many of its handlers are on the stack: an access from there comes from the device itself. */

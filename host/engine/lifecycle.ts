@@ -1,7 +1,6 @@
 /** How devices come into being, and go. */
 
 import type { Pointer } from "bun:ffi";
-import { directTable } from "../device/direct.ts";
 import { has } from "../device/members.ts";
 import { isIo } from "../device/regions.ts";
 import { text } from "../native/convert.ts";
@@ -10,6 +9,7 @@ import { endAccesses, updateRoom } from "./access.ts";
 import { receiversOf } from "./chardevs.ts";
 import { clockPortsOf } from "./clocks.ts";
 import { expiriesOf } from "./expiry.ts";
+import { addHandlers, dropHandlers } from "./handlers.ts";
 import {
   classes,
   type Instance,
@@ -62,9 +62,10 @@ function openPorts(owner: Instance, { cls, regions }: RegisteredClass): void {
     const spec = specs[index]!;
     if (code && isIo(spec)) {
       ports[slots[index]!] = { ...code, owner, device, errorValue: spec.errorValue ?? 0 };
-      const direct = directTable(code.bank.direct);
-      if (direct.length > 0) {
-        qemu.script_instance_direct(pointer, index, direct, direct);
+      const { table, numbers } = addHandlers(ports[slots[index]!]!);
+      owner.handlers.push(...numbers);
+      if (table.length > 0) {
+        qemu.script_instance_words(pointer, index, table, table);
       }
     }
   }
@@ -84,7 +85,7 @@ export function makeInstance(
   const slots = registered.regions.map((code, index) => code && qemu.script_instance_region(pointer, index));
   const listeners = { ...receivers, inputs, clocks: clockPortsOf(cls), expiries: expiriesOf(cls, device) };
   const fixed = { id, pointer, registered, cls, device, parts, chardevs, ...listeners, slots };
-  return { ...fixed, queue: undefined, active: 0 };
+  return { ...fixed, handlers: [], queue: undefined, active: 0 };
 }
 
 /** Accesses, calls and posts for the device go to this instance. */
@@ -128,7 +129,9 @@ export function realize(id: number, pointer: Pointer): void {
 }
 
 export function unrealize(instance: Instance): void {
-  const { id, device, slots, cls, parts } = instance;
+  const { id, device, slots, cls, parts, pointer, handlers } = instance;
+  qemu.script_instance_hold(pointer, 1);
+  dropHandlers(handlers);
   for (const slot of slots) {
     if (slot !== undefined) {
       ports[slot] = undefined;

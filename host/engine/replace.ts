@@ -7,6 +7,7 @@ import { has } from "../device/members.ts";
 import { servedBy } from "../device/receivers.ts";
 import { qemu } from "../native/library.ts";
 import { updateRoom } from "./access.ts";
+import { dropHandlers } from "./handlers.ts";
 import type { RegisteredClass, ScriptedDevice } from "./instances.ts";
 import { type Instance, instances, synchronous } from "./instances.ts";
 import { type Early, early, install, makeInstance } from "./lifecycle.ts";
@@ -138,6 +139,9 @@ function takePlace({ id, old, next, device, parts, instance, anew }: Successor):
     return;
   }
   install(instance);
+  if (isInstance(old)) {
+    dropHandlers(old.handlers);
+  }
   for (const [index, { receive }] of servedBy(next.cls).entries()) {
     qemu.script_instance_receives(pointer, index, receive === undefined ? 0 : 1);
   }

@@ -3,10 +3,10 @@
  * a handler is asynchronous or throws.
  */
 
-import { FIBER_FRAME, FRAME, KIND, RUN, SHARED, STATUS } from "../native/abi.ts";
-import { qemu, tracing, words } from "../native/library.ts";
+import { FIBER_FRAME, FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
+import { qemu, words } from "../native/library.ts";
 import { accessOf, answer, base, fail, updateRoom } from "./access.ts";
-import { type Port, ports } from "./instances.ts";
+import { type Handler, handlers } from "./handlers.ts";
 
 /**
  * Made once the library is open, so that what it uses is constant: the JIT then knows the shared memory's address.
@@ -18,43 +18,46 @@ import { type Port, ports } from "./instances.ts";
 export function makeRunner(serveOthers: () => void, serveCall: (frame: number) => void): () => number {
   const { script_run } = qemu;
   const shared = words;
-  const all = ports;
-  const traced = tracing;
+  const all = handlers;
   const AT = base(FIBER_FRAME);
+  const VALUE = AT + FRAME.value;
+  const STATE = AT + FRAME.status;
   const current = accessOf(FIBER_FRAME);
 
-  function access(port: Port, reads: boolean): void {
-    const { owner, bank, device } = port;
-    const offset = shared[AT + FRAME.offset]!;
-    const word = offset >>> 2;
+  /** The answer is in the frame. */
+  function failed({ port, owner }: Handler, error: unknown): number {
+    fail(port, FIBER_FRAME, error);
+    updateRoom(owner, false);
+    shared[STATE] = STATUS.DONE;
+    return 0;
+  }
+
+  /** @returns the answer, unless that is in the frame or will be: see take_answer() in script/engine.c */
+  function handle(handler: Handler): number {
+    const { read, owner, device } = handler;
     let value: unknown;
     owner.active++;
     try {
-      if (reads) {
-        const read = bank.readers[word];
-        value = read === undefined ? bank.readOther(device, offset, current) : read.call(device, current);
-      } else {
-        const write = bank.writers[word];
-        const written = shared[AT + FRAME.value]!;
-        value =
-          write === undefined
-            ? bank.writeOther(device, offset, written, current)
-            : write.call(device, written, current);
-      }
+      value =
+        read === undefined
+          ? handler.write!.call(device, shared[VALUE]!, current)
+          : read.call(device, current);
     } catch (error) {
-      value = fail(port, FIBER_FRAME, error);
+      owner.active--;
+      return failed(handler, error);
     }
     owner.active--;
-    if (typeof value === "number") {
-      shared[AT + FRAME.value] = value;
-    } else if (value !== undefined) {
-      answer(port, FIBER_FRAME, value);
-      return;
+    if (typeof value !== "number") {
+      if (value !== undefined) {
+        answer(handler.port, FIBER_FRAME, value);
+        return 0;
+      }
+      value = 0;
     }
-    if (!reads || !bank.plain[word]) {
+    if (handler.changesRoom) {
       updateRoom(owner, false);
     }
-    shared[AT + FRAME.status] = STATUS.DONE;
+    return (value as number) | 0;
   }
 
   function serve(): void {
@@ -62,22 +65,20 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
       // What came in before this access counts before it.
       serveOthers();
     }
-    const kind = shared[AT + FRAME.kind]!;
-    const port = all[shared[AT + FRAME.target]!];
-    if (kind <= KIND.WRITE && port !== undefined && port.owner.queue === undefined && traced[0] === 0) {
-      access(port, kind === KIND.READ);
-    } else {
-      serveCall(FIBER_FRAME);
-    }
+    serveCall(FIBER_FRAME);
   }
 
   return () => {
+    let result = 0;
     for (;;) {
-      const why = script_run();
-      if (why !== RUN.REQUEST) {
+      const why = script_run(result);
+      if (why > RUN.HANDLER) {
+        result = handle(all[why - RUN.HANDLER]!);
+      } else if (why === RUN.REQUEST) {
+        serve();
+      } else {
         return why;
       }
-      serve();
     }
   };
 }

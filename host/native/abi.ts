@@ -3,10 +3,10 @@
  * test/host/native/abi.test.ts compares the two.
  */
 
-export const ABI = 3;
+export const ABI = 4;
 
 /** Why script_run() returned. */
-export const RUN = { REQUEST: 1, YIELD: 2, IDLE: 3 } as const;
+export const RUN = { REQUEST: 1, YIELD: 2, IDLE: 3, HANDLER: 4 } as const;
 
 /** What a frame asks for. */
 export const KIND = {
@@ -63,6 +63,9 @@ export const SHARED = {
   calls: 1,
   tick: 2,
   timeout: 3,
+  irqInstance: 4,
+  irqLevels: 6,
+  irqDeferred: 7,
   dmaLow: 14,
   dmaHigh: 15,
   words: 16,
@@ -87,8 +90,8 @@ export const FRAME = {
 
 /** What C may do with a direct register; bits. */
 export const DIRECT = { READS: 1, WRITES: 2 } as const;
-/** Words (32 bits) of a ScriptDirect. */
-export const DIRECT_WORDS = 10;
+/** Words (32 bits) of a ScriptWord. */
+export const WORD_WORDS = 12;
 
 /** Byte offsets of what follows the frames in ScriptShared. */
 export const ROOMS_OFFSET = (SHARED.words + MAX_FRAMES * FRAME.words) * 4;

@@ -11,8 +11,8 @@ export const SYMBOLS = {
   script_shared: { args: [], returns: "ptr" },
   /** void script_start(uint32_t skip_args, void *doorbell, void *dispatch) */
   script_start: { args: ["u32", "ptr", "ptr"], returns: "void" },
-  /** int32_t script_run(void) */
-  script_run: { args: [], returns: "i32" },
+  /** int32_t script_run(int32_t answer) */
+  script_run: { args: ["i32"], returns: "i32" },
   /** int32_t script_arm(void) */
   script_arm: { args: [], returns: "i32" },
   /** int32_t script_next(void) */
@@ -83,8 +83,8 @@ export const SYMBOLS = {
   script_instance_blob: { args: ["ptr"], returns: "ptr" },
   /** uint32_t script_instance_region(void *instance, uint32_t index) */
   script_instance_region: { args: ["ptr", "u32"], returns: "u32" },
-  /** void script_instance_direct(void *instance, uint32_t index, const void *table, uint64_t length) */
-  script_instance_direct: { args: ["ptr", "u32", "buffer", "buffer_length"], returns: "void" },
+  /** void script_instance_words(void *instance, uint32_t index, const void *table, uint64_t length) */
+  script_instance_words: { args: ["ptr", "u32", "buffer", "buffer_length"], returns: "void" },
   /** void script_instance_hold(void *instance, uint32_t on) */
   script_instance_hold: { args: ["ptr", "u32"], returns: "void" },
   /** void *script_instance_chardev(void *instance, uint32_t index) */

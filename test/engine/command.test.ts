@@ -44,7 +44,7 @@ describe("without a script", () => {
   test("-help tells of -script", async () => {
     const { status, stdout, stderr } = await Qemu.run(["-help"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).toContain("\n-script path=file[,replaces=type[,by=type]]\n");
+    expect(stdout).toContain("\n-script path=file[,replaces=type[,by=type]][,watch=on|off]\n");
     expect(stdout).toContain("usage: ");
   });
 

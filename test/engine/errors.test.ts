@@ -145,6 +145,6 @@ describe("QEMU's errors in a script", () => {
     const { stderr } = await qemu;
     await stderr.waitFor("not found", 5000);
     expect(stderr.lines[0]).toStartWith(`${NAME}: ${path}:${lineOf("setTimeout") + 1}:`);
-    expect(stderr.lines[0]).toEndWith(": Property 'outer.nothing' not found (timer or callback)");
+    expect(stderr.lines[0]).toEndWith(": Property 'outer.nothing' not found (timer or promise)");
   });
 });

@@ -24,6 +24,8 @@ export function fakeLibrary(answers: Answers = {}): Call[] {
     },
   });
   const words = new Uint32Array(SHARED_SIZE / 4);
-  mock.module("../../host/native/library.ts", () => ({ ...library, qemu, words, rooms: new Int32Array(16) }));
+  const doubles = new Float64Array(words.buffer, 0, Math.floor(SHARED_SIZE / 8));
+  const shared = { qemu, words, doubles, rooms: new Int32Array(16) };
+  mock.module("../../host/native/library.ts", () => ({ ...library, ...shared }));
   return calls;
 }

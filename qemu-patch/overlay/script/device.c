@@ -475,11 +475,9 @@ void script_irq_set(void *opaque, uint32_t line, uint32_t level)
     }
 }
 
-void script_irq_drive(void *opaque, uint32_t levels)
+static void drive(ScriptInstance *instance, uint32_t levels)
 {
-    ScriptInstance *instance = opaque;
     uint32_t i, n = instance->shape->decl->irqs;
-    SCRIPT_API_GUARD();
 
     if (!instance->live) {
         return;
@@ -487,4 +485,19 @@ void script_irq_drive(void *opaque, uint32_t levels)
     for (i = 0; i < n; i++) {
         qemu_set_irq(instance->irqs[i], (levels >> i) & 1);
     }
+}
+
+void script_irq_drive(void *opaque, uint32_t levels)
+{
+    SCRIPT_API_GUARD();
+
+    drive(opaque, levels);
+}
+
+void script_irq_flush(void)
+{
+    void *instance = (void *)(uintptr_t)script_state.irq_instance;
+
+    script_state.irq_instance = 0;
+    drive(instance, script_state.irq_levels);
 }

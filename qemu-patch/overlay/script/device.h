@@ -78,9 +78,9 @@ typedef struct ScriptRegionPort {
     bool has_ram;
     bool migrates;               /* its RAM does */
     bool placed;                 /* is inside another region */
-    ScriptDirect *direct;        /* for each word, as far as there are some */
-    uint32_t n_direct;           /* 0 while C must not serve any */
-    uint32_t n_words;
+    ScriptWord *words;           /* as far as there are some */
+    uint32_t n_words;            /* 0 while the script must have all accesses */
+    uint32_t n_declared;
 } ScriptRegionPort;
 
 /* In the place of a room: the script must look again */
@@ -284,7 +284,7 @@ void script_regions_unrealize(ScriptInstance *instance);
 void script_region_init(ScriptRegionPort *port, ScriptInstance *instance,
                         uint32_t index, const ScriptRegion *decl);
 void script_region_forget(ScriptRegionPort *port);
-void script_region_direct_end(ScriptRegionPort *port);
+void script_region_words_end(ScriptRegionPort *port);
 ScriptRegionPort *script_region_by_slot(uint32_t slot);
 
 /* gpio.c */

@@ -119,6 +119,10 @@ ScriptApiGuard script_api_enter(void)
         bql_lock();
         guard.took_bql = true;
     }
+    if (unlikely(script_state.irq_instance != 0)) {
+        /* In the order in which the script did it */
+        script_irq_flush();
+    }
     return guard;
 }
 
@@ -298,11 +302,25 @@ static int prepare_run(void)
     return 0;
 }
 
-int32_t script_run(void)
+/* What the handler of a register returned, unless its answer is in the frame */
+static inline void take_answer(int32_t answer)
+{
+    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+
+    if (likely(frame->status == SCRIPT_ASKED)) {
+        frame->value = answer;
+        frame->value_high = 0;
+        frame->status = SCRIPT_DONE;
+    }
+}
+
+int32_t script_run(int32_t answer)
 {
     run_count++;
     enter_c();
-    if (script_run_reason != SCRIPT_RUN_REQUEST) {
+    if (likely(script_run_reason > SCRIPT_RUN_HANDLER)) {
+        take_answer(answer);
+    } else if (script_run_reason != SCRIPT_RUN_REQUEST) {
         int reason = prepare_run();
 
         if (reason) {
@@ -376,7 +394,8 @@ bool script_engine_in_c(void)
 
 ScriptFrame *script_served_frame(void)
 {
-    if (script_run_reason == SCRIPT_RUN_REQUEST) {
+    if (script_run_reason == SCRIPT_RUN_REQUEST ||
+        script_run_reason > SCRIPT_RUN_HANDLER) {
         return &script_state.frames[SCRIPT_FIBER_FRAME];
     }
     return qatomic_read(&served);
@@ -494,6 +513,9 @@ void script_frame_call(ScriptFrame *frame)
         leave_c();
         dispatch_nested(frame_index(frame));
         enter_c();
+        if (script_state.irq_instance != 0) {
+            script_irq_flush();
+        }
     } else {
         call_and_wait(frame);
     }

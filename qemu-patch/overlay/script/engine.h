@@ -117,6 +117,25 @@ extern int script_run_reason;
 /* The answer comes later */
 void script_await_fiber(ScriptFrame *frame);
 
+/* device.c: has what a handler drove lead where it leads */
+void script_irq_flush(void);
+
+static inline __attribute__((always_inline)) void script_switch_to_engine(void)
+{
+    script_state.irq_deferred = 1;
+    script_on_fiber = false;
+    script_fiber_switch(&script_fiber);
+    script_on_fiber = true;
+    script_state.irq_deferred = 0;
+    if (script_state.irq_instance != 0) {
+        script_irq_flush();
+    }
+    if (unlikely(script_state.frames[SCRIPT_FIBER_FRAME].status ==
+                 SCRIPT_PENDING)) {
+        script_await_fiber(&script_state.frames[SCRIPT_FIBER_FRAME]);
+    }
+}
+
 /**
  * script_ask_fiber:
  *
@@ -124,16 +143,22 @@ void script_await_fiber(ScriptFrame *frame);
  */
 static inline __attribute__((always_inline)) void script_ask_fiber(void)
 {
-    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
-
-    frame->status = SCRIPT_ASKED;
+    script_state.frames[SCRIPT_FIBER_FRAME].status = SCRIPT_ASKED;
     script_run_reason = SCRIPT_RUN_REQUEST;
-    script_on_fiber = false;
-    script_fiber_switch(&script_fiber);
-    script_on_fiber = true;
-    if (unlikely(frame->status == SCRIPT_PENDING)) {
-        script_await_fiber(frame);
-    }
+    script_switch_to_engine();
+}
+
+/**
+ * script_ask_handler:
+ *
+ * The same for the handler of a register, by its number.
+ */
+static inline __attribute__((always_inline))
+void script_ask_handler(uint32_t handler)
+{
+    script_state.frames[SCRIPT_FIBER_FRAME].status = SCRIPT_ASKED;
+    script_run_reason = SCRIPT_RUN_HANDLER + handler;
+    script_switch_to_engine();
 }
 
 /* The main loop is over */

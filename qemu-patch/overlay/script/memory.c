@@ -78,7 +78,7 @@ void script_regions_free(ScriptInstance *instance)
         if (instance->regions[i].decl->kind == SCRIPT_REGION_KIND_IO) {
             script_region_forget(&instance->regions[i]);
         }
-        script_region_direct_end(&instance->regions[i]);
+        script_region_words_end(&instance->regions[i]);
     }
     g_free(instance->regions);
 }
@@ -166,7 +166,7 @@ void script_regions_unrealize(ScriptInstance *instance)
     for (i = 0; i < n; i++) {
         ScriptRegionPort *port = &instance->regions[i];
 
-        script_region_direct_end(port);
+        script_region_words_end(port);
         if (port->placed) {
             memory_region_del_subregion(
                 &instance->regions[port->decl->inside].mr, &port->mr);

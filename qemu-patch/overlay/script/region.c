@@ -133,18 +133,18 @@ static inline bool undisturbed(void)
         likely(!trace_events_enabled_count);
 }
 
-static inline const ScriptDirect *direct_of(ScriptRegionPort *port,
-                                            hwaddr addr, unsigned size)
+static inline const ScriptWord *word_of(ScriptRegionPort *port, hwaddr addr,
+                                        unsigned size)
 {
-    return addr >> 2 < port->n_direct && likely(size == 4) && undisturbed() ?
-        &port->direct[addr >> 2] : NULL;
+    return addr >> 2 < port->n_words && likely(size == 4) && undisturbed() ?
+        &port->words[addr >> 2] : NULL;
 }
 
-static inline uint32_t load_field(const ScriptDirect *direct, void *state)
+static inline uint32_t load_field(const ScriptWord *word, void *state)
 {
-    void *place = state + direct->offset;
+    void *place = state + word->offset;
 
-    switch (direct->size) {
+    switch (word->size) {
     case 4:
         return qatomic_read((uint32_t *)place);
     case 2:
@@ -156,12 +156,12 @@ static inline uint32_t load_field(const ScriptDirect *direct, void *state)
     }
 }
 
-static inline void store_field(const ScriptDirect *direct, void *state,
+static inline void store_field(const ScriptWord *word, void *state,
                                uint32_t value)
 {
-    void *place = state + direct->offset;
+    void *place = state + word->offset;
 
-    switch (direct->size) {
+    switch (word->size) {
     case 4:
         qatomic_set((uint32_t *)place, value);
         break;
@@ -172,23 +172,6 @@ static inline void store_field(const ScriptDirect *direct, void *state,
         qatomic_set((uint8_t *)place, value);
         break;
     }
-}
-
-/*
- * A load is whole whoever does it; but the device's own handler gets an error
- * when it gets back to the device.
- */
-static inline bool read_directly(ScriptRegionPort *port, hwaddr addr,
-                                 uint64_t *data, unsigned size)
-{
-    const ScriptDirect *direct = direct_of(port, addr, size);
-
-    if (!direct || !(direct->how & SCRIPT_DIRECT_READS) ||
-        unlikely(script_thread && !script_on_fiber)) {
-        return false;
-    }
-    *data = load_field(direct, port->instance->state) & direct->shown;
-    return true;
 }
 
 /* The room for input may follow from what was written */
@@ -205,42 +188,32 @@ static void doubt_rooms(ScriptInstance *instance)
     }
 }
 
-/*
- * On the fiber: elsewhere a script in its event loop, which has not the BQL,
- * could be between loading a field and storing it.
- */
-static inline bool write_directly(ScriptRegionPort *port, hwaddr addr,
-                                  uint32_t data, unsigned size)
+static inline void store_directly(ScriptRegionPort *port,
+                                  const ScriptWord *word, uint32_t data)
 {
-    const ScriptDirect *direct = direct_of(port, addr, size);
-    uint32_t value;
+    ScriptInstance *instance = port->instance;
+    uint32_t value = (load_field(word, instance->state) & ~word->rw) |
+        (data & word->rw);
 
-    if (!direct || !(direct->how & SCRIPT_DIRECT_WRITES) ||
-        unlikely(!script_on_fiber) || unlikely(data & direct->watched)) {
-        return false;
-    }
-    value = (load_field(direct, port->instance->state) & ~direct->rw) |
-        (data & direct->rw);
-    value &= ~(data & direct->w1c);
-    value |= data & direct->w1s;
-    value &= data | ~direct->w0c;
-    value &= ~direct->wc;
-    store_field(direct, port->instance->state, value);
-    doubt_rooms(port->instance);
-    return true;
+    value &= ~(data & word->w1c);
+    value |= data & word->w1s;
+    value &= data | ~word->w0c;
+    value &= ~word->wc;
+    store_field(word, instance->state, value);
+    doubt_rooms(instance);
 }
 
-/* Entries of ScriptDirect, for the words of a region from the first on: some */
-void script_instance_direct(void *opaque, uint32_t index, const void *table,
-                            uint64_t length)
+/* Entries of ScriptWord, for those of a region from the first on: some */
+void script_instance_words(void *opaque, uint32_t index, const void *table,
+                           uint64_t length)
 {
     ScriptInstance *instance = opaque;
     ScriptRegionPort *port = &instance->regions[index];
     SCRIPT_API_GUARD();
 
-    g_free(port->direct);
-    port->direct = g_memdup2(table, length);
-    port->n_words = port->n_direct = length / sizeof(ScriptDirect);
+    g_free(port->words);
+    port->words = g_memdup2(table, length);
+    port->n_words = port->n_declared = length / sizeof(ScriptWord);
 }
 
 /* An asynchronous handler is not through: other accesses queue up behind it */
@@ -254,46 +227,95 @@ void script_instance_hold(void *opaque, uint32_t on)
         return;
     }
     for (i = 0; i < n; i++) {
-        instance->regions[i].n_direct = on ? 0 : instance->regions[i].n_words;
+        instance->regions[i].n_words = on ? 0 :
+            instance->regions[i].n_declared;
     }
 }
 
-void script_region_direct_end(ScriptRegionPort *port)
+void script_region_words_end(ScriptRegionPort *port)
 {
-    port->n_words = port->n_direct = 0;
-    g_clear_pointer(&port->direct, g_free);
+    port->n_words = port->n_declared = 0;
+    g_clear_pointer(&port->words, g_free);
 }
 
 /* --- what QEMU calls ------------------------------------------------------- */
 
+/*
+ * On the fiber.  The frame has what the handler may want to know, and what is
+ * said of it if it does not return.
+ */
+static inline MemTxResult ask_handler(ScriptRegionPort *port, uint32_t handler,
+                                      uint32_t kind, hwaddr addr,
+                                      uint64_t *value, MemTxAttrs attrs)
+{
+    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+
+    fill_frame(frame, port, kind, addr, *value, 4, attrs);
+    frame->result = MEMTX_OK;
+    frame->abort = 0;
+    script_ask_handler(handler);
+    *value = frame->value | (uint64_t)frame->value_high << 32;
+    after_access(port->instance);
+    return frame->result;
+}
+
+/*
+ * A load is whole whoever does it; but the device's own handler gets an error
+ * when it gets back to the device.
+ */
 static MemTxResult region_read(void *opaque, hwaddr addr, uint64_t *data,
                                unsigned size, MemTxAttrs attrs)
 {
+    ScriptRegionPort *port = opaque;
+    const ScriptWord *word = word_of(port, addr, size);
     MemTxResult result;
 
-    if (read_directly(opaque, addr, data, size)) {
-        return MEMTX_OK;
+    if (likely(word)) {
+        if (word->how & SCRIPT_DIRECT_READS &&
+            likely(!script_thread || script_on_fiber)) {
+            *data = load_field(word, port->instance->state) & word->shown;
+            return MEMTX_OK;
+        }
+        if (word->reader && likely(script_on_fiber)) {
+            *data = 0;
+            return ask_handler(port, word->reader, SCRIPT_READ, addr, data,
+                               attrs);
+        }
     }
     *data = 0;
-    result = script_access(opaque, SCRIPT_READ, addr, data, size, attrs);
-    if (unlikely(result != MEMTX_OK) && unplugged(opaque)) {
+    result = script_access(port, SCRIPT_READ, addr, data, size, attrs);
+    if (unlikely(result != MEMTX_OK) && unplugged(port)) {
         *data = UINT64_MAX;
         return MEMTX_OK;
     }
     return result;
 }
 
+/*
+ * Directly on the fiber alone: elsewhere a script in its event loop, which has
+ * not the BQL, could be between loading a field and storing it.
+ */
 static MemTxResult region_write(void *opaque, hwaddr addr, uint64_t data,
                                 unsigned size, MemTxAttrs attrs)
 {
+    ScriptRegionPort *port = opaque;
+    const ScriptWord *word = word_of(port, addr, size);
     MemTxResult result;
 
-    if (write_directly(opaque, addr, data, size)) {
-        return MEMTX_OK;
+    if (likely(word) && likely(script_on_fiber)) {
+        if (word->how & SCRIPT_DIRECT_WRITES &&
+            likely(!(data & word->watched))) {
+            store_directly(port, word, data);
+            return MEMTX_OK;
+        }
+        if (word->writer) {
+            return ask_handler(port, word->writer, SCRIPT_WRITE, addr, &data,
+                               attrs);
+        }
     }
-    result = script_access(opaque, SCRIPT_WRITE, addr, &data, size, attrs);
-    return unlikely(result != MEMTX_OK) && unplugged(opaque) ? MEMTX_OK
-                                                             : result;
+    result = script_access(port, SCRIPT_WRITE, addr, &data, size, attrs);
+    return unlikely(result != MEMTX_OK) && unplugged(port) ? MEMTX_OK
+                                                           : result;
 }
 
 /*

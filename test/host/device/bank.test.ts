@@ -303,8 +303,8 @@ describe("reading is plain, so that nothing can have changed after it,", () => {
     expect(plain({ field: "value", mode: "rc" })).toBe(false);
   });
 
-  test("not of a getter: it is code of the device's", () => {
-    expect(plain({ field: "doubled", mode: "ro" })).toBe(false);
+  test("of a getter, too: it only computes", () => {
+    expect(plain({ field: "doubled", mode: "ro" })).toBe(true);
   });
 });
 

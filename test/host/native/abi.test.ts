@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { directTable } from "../../../host/device/direct.ts";
+import { wordTable } from "../../../host/device/direct.ts";
 import * as abi from "../../../host/native/abi.ts";
 import { SYMBOLS } from "../../../host/native/symbols.ts";
 import { defines, enumOf, type Prototype, prototypes, structs } from "./c-header.ts";
@@ -78,7 +78,7 @@ const GROUPS = {
   CAN: "CAN_",
   DIRECT: "DIRECT_",
 } as const;
-const LAYOUT = ["SHARED", "FRAME", "DIRECT_WORDS", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
+const LAYOUT = ["SHARED", "FRAME", "WORD_WORDS", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
 const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK", "TIOCM", "RESET_TYPE"];
 
 test("every constant of api.h is a number that this test can read", () => {
@@ -126,15 +126,15 @@ describe("the memory shared with C", () => {
     });
   });
 
-  test("what C does with a direct register", () => {
-    const { members, size } = layouts.get("ScriptDirect")!;
-    const names = ["how", "offset", "size", "shown", "rw", "w1c", "w1s", "w0c", "wc", "watched"];
+  test("what C knows of a word of a region", () => {
+    const { members, size } = layouts.get("ScriptWord")!;
+    const served = ["how", "offset", "size", "shown", "rw", "w1c", "w1s", "w0c", "wc", "watched"];
+    const names = [...served, "reader", "writer"];
     expect(members.map(({ name }) => name)).toEqual(names);
-    expect(size).toBe(abi.DIRECT_WORDS * 4);
+    expect(size).toBe(abi.WORD_WORDS * 4);
     const direct = { reads: true, writes: true, offset: 2, size: 3, shown: 4, masks: MASKS, watched: 10 };
-    expect([...directTable([undefined, direct])].slice(abi.DIRECT_WORDS)).toEqual([
-      3, 2, 3, 4, 5, 6, 7, 8, 9, 10,
-    ]);
+    const table = [...wordTable([undefined, direct], [13, 11], [0, 12])];
+    expect(table).toEqual([...Array(10).fill(0), 13, 0, 3, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
   });
 
   test("what comes before the frames", () => {

@@ -15,12 +15,13 @@
 #define SCRIPT_API_H
 
 /* Changes whenever this file or the layout below does */
-#define SCRIPT_ABI 3
+#define SCRIPT_ABI 4
 
 /* Why script_run() returned */
 #define SCRIPT_RUN_REQUEST 1   /* the vCPU waits for an answer to frame 0 */
 #define SCRIPT_RUN_YIELD 2     /* calls wait, or the event loop is due */
 #define SCRIPT_RUN_IDLE 3      /* the vCPU sleeps */
+#define SCRIPT_RUN_HANDLER 4   /* ... for that of a register: see ScriptWord */
 
 /* What a frame asks for */
 #define SCRIPT_READ 1
@@ -116,14 +117,16 @@ typedef struct ScriptFrame {
 } ScriptFrame;
 
 /*
- * A register that C serves by itself, from the state block.  What a write
- * leaves there: bits of rw as they are written, those of w1c and w0c cleared by
- * a 1 or a 0, those of w1s set by a 1, those of wc cleared.
+ * What C knows of a word of a region.  Some registers it serves by itself, from
+ * the state block.  What a write leaves there: bits of rw as they are written,
+ * those of w1c and w0c cleared by a 1 or a 0, those of w1s set by a 1, those of
+ * wc cleared.  Others have handlers, which the engine knows by their numbers:
+ * script_run() returns SCRIPT_RUN_HANDLER and that number, and gets the answer.
  */
 #define SCRIPT_DIRECT_READS 1
 #define SCRIPT_DIRECT_WRITES 2
 
-typedef struct ScriptDirect {
+typedef struct ScriptWord {
     uint32_t how;          /* what C may do */
     uint32_t offset;       /* in the state block */
     uint32_t size;         /* 1, 2 or 4 bytes; 0 for a constant */
@@ -134,14 +137,23 @@ typedef struct ScriptDirect {
     uint32_t w0c;
     uint32_t wc;
     uint32_t watched;      /* writing a 1 here is the script's to tell */
-} ScriptDirect;
+    uint32_t reader;       /* number of the handler, or 0 */
+    uint32_t writer;
+} ScriptWord;
 
 typedef struct ScriptShared {
     uint32_t posts;        /* posted calls not yet taken */
     uint32_t calls;        /* waiting calls not yet taken */
     uint32_t tick;         /* the event loop should turn */
     uint32_t timeout;      /* of an idle vCPU in ms, or UINT32_MAX */
-    uint32_t reserved[10];
+    /*
+     * Lines that the handler of an access has driven last, and that lead
+     * nowhere yet: they do before anything else can be seen of it.
+     */
+    double irq_instance;   /* whose, or 0 */
+    uint32_t irq_levels;
+    uint32_t irq_deferred; /* may they be left here? */
+    uint32_t reserved[6];
     uint32_t dma_low;      /* what script_dma_load() found */
     uint32_t dma_high;
     ScriptFrame frames[SCRIPT_MAX_FRAMES];
@@ -157,7 +169,7 @@ ScriptShared *script_shared(void);
 void script_start(uint32_t skip_args, void *doorbell, void *dispatch);
 
 /* The vCPU; needs no BQL */
-int32_t script_run(void);
+int32_t script_run(int32_t answer);
 int32_t script_arm(void);
 
 /* Calls from other threads: a frame to serve, or -1 */
@@ -219,8 +231,8 @@ void script_instance_set_blob(void *instance, const void *bytes,
 int32_t script_instance_blob_length(void *instance);
 void *script_instance_blob(void *instance);
 uint32_t script_instance_region(void *instance, uint32_t index);
-void script_instance_direct(void *instance, uint32_t index, const void *table,
-                            uint64_t length);
+void script_instance_words(void *instance, uint32_t index, const void *table,
+                           uint64_t length);
 void script_instance_hold(void *instance, uint32_t on);
 void *script_instance_chardev(void *instance, uint32_t index);
 int32_t script_chardev_room(void *chardev);
