@@ -32,6 +32,8 @@ import {
 } from "qemu-script";
 import PL011 from "../../../devices/pl011.ts";
 import { describe as describeClass } from "../../../host/device/describe.ts";
+import type { Generation } from "../../../host/script/generation.ts";
+import { scriptInfo } from "../../../host/script/scripts.ts";
 import { misfits, parseSchema } from "./qapi.ts";
 
 const SCHEMA = join(import.meta.dir, "../../../qemu-patch/overlay/qapi/script.json");
@@ -157,8 +159,19 @@ describe("qapi/script.json", () => {
     expect(misfits(schema, "ScriptType", described(cls))).toEqual([]);
   });
 
+  /** As `query-scripts` tells of it. */
+  const info = scriptInfo({
+    ...{ path: "/x.ts", main: "x", types: ["x"], number: 1, readAt: 0, loadedAt: new Date() },
+    ...{ generation: {} as Generation, older: [], lastError: "so" },
+  });
+
+  test("is what scripts are told of like", () => {
+    expect(misfits(schema, "ScriptInfo", info)).toEqual([]);
+  });
+
   test("has no member that the host never gives", () => {
     const seen = new Set<string>();
+    misfits(schema, "ScriptInfo", info, seen);
     misfits(schema, "ScriptType", described(Full), seen);
     misfits(schema, "ScriptType", described(Card), seen);
     const all = [...schema.structs].flatMap(([name, members]) =>

@@ -14,9 +14,12 @@ export interface Schema {
 interface Definition {
   readonly enum?: string;
   readonly struct?: string;
+  /** What users say and hear, whose parts are structs. */
+  readonly command?: string;
+  readonly event?: string;
   /** A struct whose members are this one's too. */
   readonly base?: string;
-  readonly data: readonly string[] | Readonly<Record<string, string | readonly [string]>>;
+  readonly data?: readonly string[] | Readonly<Record<string, string | readonly [string]>>;
 }
 
 export function parseSchema(text: string): Schema {
@@ -24,14 +27,14 @@ export function parseSchema(text: string): Schema {
   const definitions = JSON.parse(`[${code.replace(/\}\s*\{/g, "},{")}]`) as Definition[];
   const enums = new Map<string, readonly string[]>();
   const structs = new Map<string, ReadonlyMap<string, Member>>();
-  for (const { enum: enumName, struct, base, data } of definitions) {
+  for (const { enum: enumName, struct, command, event, base, data = {} } of definitions) {
     if (enumName !== undefined) {
       enums.set(enumName, data as readonly string[]);
     } else if (struct !== undefined) {
       const own = Object.entries(data).map(([key, type]) => member(key, type));
       structs.set(struct, new Map([...(structs.get(base ?? "") ?? []), ...own]));
-    } else {
-      throw new SyntaxError("neither an enum nor a struct");
+    } else if (command === undefined && event === undefined) {
+      throw new SyntaxError("neither an enum nor a struct, a command or an event");
     }
   }
   return { enums, structs };
