@@ -60,7 +60,7 @@ export function obstacle(subjects: readonly Subject[]): string | undefined {
   return undefined;
 }
 
-/** Hands over what fields cannot express. */
+/** Hands over what fields cannot express, as a stream of the old code's version would. */
 function carryBytes(
   old: ScriptedDevice,
   oldClass: RegisteredClass,
@@ -75,7 +75,7 @@ function carryBytes(
   synchronous("save", bytes);
   synchronous("postSave", old.postSave?.());
   if (bytes instanceof Uint8Array) {
-    const { version = 1 } = next.cls.spec.migration ?? {};
+    const { version = 1 } = oldClass.cls.spec.migration ?? {};
     synchronous("load", device.load?.(bytes.slice(), version));
   }
 }

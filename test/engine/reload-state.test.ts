@@ -139,17 +139,20 @@ describe("a schema that changes", () => {
     expect([await again.qtest.readl(BASE + REG.KEPT), await again.qtest.readl(BASE + 8)]).toEqual([72, 6]);
   });
 
-  test("hands over what save() makes to load()", async () => {
-    const bytes = (members: string): Anew => ({ members, registers: act(0x10, "show") });
+  test("hands over what save() makes to load(), with the version that made it", async () => {
+    const bytes = (spec: string, members: string): Anew => ({ spec, members, registers: act(0x10, "show") });
     const { qemu, to } = await start(
-      bytes('list = ["a"]; save() { return Buffer.from(this.list.join()); } load(b) {} show() {}'),
+      bytes("", 'list = ["a"]; save() { return Buffer.from(this.list.join()); } load(b) {} show() {}'),
     );
     await to(
       bytes(
-        `save() { return undefined; } load(bytes) { this.got = Buffer.from(bytes).toString(); } ${print("this.got")}`,
+        "migration: { version: 2, minimum: 1 },",
+        `save() { return undefined; }
+        load(bytes, version) { this.got = [Buffer.from(bytes).toString(), version]; }
+        ${print("this.got")}`,
       ),
     );
-    expect(await shown(qemu)).toBe("a");
+    expect(await shown(qemu)).toEqual(["a", 1]);
   });
 });
 
