@@ -103,13 +103,13 @@ export function carry(from: Layout, old: Views, to: Layout, views: Views): void 
 function valueIn({ name, field, offset, layout }: Slot, views: Views): OldValue {
   if (layout) {
     const all = structsOf(views, name).map((struct) => snapshot(layout, struct[VIEWS]));
-    return field.count > 0 ? all : all[0]!;
+    return field.count > 0 ? Object.freeze(all) : all[0]!;
   }
   const view = views[viewKind(field.kind)];
   const first = (views.base + offset) / field.bytes;
   const plain = (value: number | bigint) => (field.kind === "bool" ? value !== 0 : value);
   return field.count > 0
-    ? Array.from({ length: field.count }, (_, i) => plain(view[first + i]!))
+    ? Object.freeze(Array.from({ length: field.count }, (_, i) => plain(view[first + i]!)))
     : plain(view[first]!);
 }
 
