@@ -4,11 +4,18 @@ type Description = Readonly<Record<string, unknown>>;
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-const lengthOf = (value: unknown): string => (Array.isArray(value) ? String(value.length) : String(value));
+/** What a message can say of a value: of a list, how long it is; nothing of what is not there, or has parts. */
+function shown(value: unknown): string | undefined {
+  if (Array.isArray(value)) {
+    return String(value.length);
+  }
+  return value === undefined || value instanceof Object ? undefined : String(value);
+}
 
 function changed(what: string, old: unknown, now: unknown): string {
-  const [before, after] = [lengthOf(old), lengthOf(now)];
-  return before === after ? `${what} changed` : `${what} changed from ${before} to ${after}`;
+  const [before, after] = [shown(old), shown(now)];
+  const tells = before !== undefined && after !== undefined && before !== after;
+  return tells ? `${what} changed from ${before} to ${after}` : `${what} changed`;
 }
 
 interface Named {
