@@ -7,7 +7,7 @@ import { DeclarationError } from "./errors.ts";
 import type { Property } from "./fields.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
-import { has } from "./members.ts";
+import { has, memberOf } from "./members.ts";
 import { checkPci } from "./pci-spec.ts";
 import { checkChardevs } from "./receivers.ts";
 import { checkRegions } from "./regions-check.ts";
@@ -73,6 +73,14 @@ function checkState(cls: DeviceClass, fail: Fail): void {
     }
   }
   checkFields(cls.spec.state ?? {}, fail);
+}
+
+/** The host would not find what is a getter or the like. */
+function checkMethods(cls: DeviceClass, fail: Fail): void {
+  const odd = METHODS.find((name) => memberOf(cls, name) !== undefined && !has(cls, name));
+  if (odd !== undefined) {
+    fail(`${cls.name}.${odd} must be a method`);
+  }
 }
 
 function checkTimers(cls: DeviceClass, fail: Fail): void {
@@ -167,6 +175,7 @@ export function checkDeclaration(cls: DeviceClass): void {
   };
   checkKind(cls, fail);
   checkState(cls, fail);
+  checkMethods(cls, fail);
   checkTimers(cls, fail);
   checkReset(cls, fail);
   checkProperties(cls, fail);
@@ -179,7 +188,10 @@ export function checkDeclaration(cls: DeviceClass): void {
   checkMigration(cls, fail);
 }
 
-/** A class field with the name of a field of the state would hide it. Checked on the made device. */
+/**
+ * A class field with the name of a field of the state would hide it, and the host looks for the traits' methods in the
+ * class. Checked on the made device.
+ */
 export function checkMade(device: object, cls: DeviceClass): void {
   const hiding = cls.layout.slots.find(
     ({ name, field }) => field.kind !== "unused" && Object.hasOwn(device, name),
@@ -187,6 +199,12 @@ export function checkMade(device: object, cls: DeviceClass): void {
   if (hiding) {
     throw new DeclarationError(
       `${cls.spec.type}: the class declares ${hiding.name}, which hides the field of that name; give the field its value in \`state\``,
+    );
+  }
+  const method = METHODS.find((name) => Object.hasOwn(device, name));
+  if (method !== undefined) {
+    throw new DeclarationError(
+      `${cls.spec.type}: ${method} must be a method of ${cls.name}, not a field of its devices`,
     );
   }
 }

@@ -258,6 +258,9 @@ type Taken =
   | "postLoad"
   | "save"
   | "load"
+  | "migrate"
+  | "reloaded"
+  | "retire"
   | "clockChanged"
   | "timerExpired";
 

@@ -7,35 +7,39 @@ import type { OldState } from "./carry.ts";
 import type { ChardevEvent } from "./chardev.ts";
 import type { ClockRate } from "./clocks.ts";
 
+/** What a method returns that nobody waits for: nothing. Only methods that read and write registers can be `async`. */
+// biome-ignore lint/suspicious/noConfusingVoidType: `void` by itself lets a promise pass
+export type Synchronous = void | undefined;
+
 /** Acts as soon as there is an object of its type: properties are not set yet, and `config` is not known. */
 export interface Initializable {
-  init(): void;
+  init(): Synchronous;
 }
 
 /** Leaves the composition tree; if it is realized, that ends afterwards. */
 export interface Unparentable {
-  unparent(): void;
+  unparent(): Synchronous;
 }
 
 /** Learns, some time after, that its object is gone. Nothing of QEMU's can be used any more. */
 export interface Finalizable {
-  finalize(): void;
+  finalize(): Synchronous;
 }
 
 /** Takes the monitor's `inject-nmi` and `nmi`; the declaration names the interface: `interfaces: ["nmi"]`. */
 export interface NmiHandler {
   /** @param cpu index of the monitor's CPU */
-  nmi(cpu: number): void;
+  nmi(cpu: number): Synchronous;
 }
 
 /** Comes into being, with its configuration known. A throw refuses the device with that message. */
 export interface Realizable {
-  realize(): void;
+  realize(): Synchronous;
 }
 
 /** Goes away: `device_del`, or a failed start. */
 export interface Unrealizable {
-  unrealize(): void;
+  unrealize(): Synchronous;
 }
 
 /**
@@ -43,7 +47,7 @@ export interface Unrealizable {
  * all happens in the hold phase, in which lines may be driven.
  */
 export interface Resettable {
-  reset(): void;
+  reset(): Synchronous;
 }
 
 /** Why a reset: the machine's, or a bus's; a snapshot is about to be loaded; the machine wakes up; two of s390's CPUs. */
@@ -55,17 +59,17 @@ export type ResetType = "cold" | "snapshot-load" | "wakeup" | "s390-cpu-initial"
  * it comes after that of a parent type of QEMU's.
  */
 export interface ResetEnter {
-  resetEnter(type: ResetType): void;
+  resetEnter(type: ResetType): Synchronous;
 }
 
 /** Acts on others, now that all are in reset: drives its lines to their inactive levels. */
 export interface ResetHold {
-  resetHold(type: ResetType): void;
+  resetHold(type: ResetType): Synchronous;
 }
 
 /** Leaves the reset: starts what runs by itself. */
 export interface ResetExit {
-  resetExit(type: ResetType): void;
+  resetExit(type: ResetType): Synchronous;
 }
 
 /**
@@ -81,15 +85,15 @@ export interface CharReceiver {
    *
    * @param name key of the character device's property
    */
-  receive(bytes: Uint8Array, name: string): void;
+  receive(bytes: Uint8Array, name: string): Synchronous;
   /** The line was held low for longer than a character. */
-  receiveBreak?(name: string): void;
+  receiveBreak?(name: string): Synchronous;
 }
 
 /** Takes note of what becomes of the other end of its character devices. */
 export interface ChardevListener {
   /** @param name key of the character device's property */
-  chardevEvent(name: string, event: ChardevEvent): void;
+  chardevEvent(name: string, event: ChardevEvent): Synchronous;
 }
 
 /**
@@ -107,17 +111,17 @@ export interface GpioListener {
    * @param line place in it
    * @param level true is high
    */
-  gpioChanged(name: string, line: number, level: boolean): void;
+  gpioChanged(name: string, line: number, level: boolean): Synchronous;
 }
 
 /** Brings its state up to date before it is migrated or saved. A throw makes that fail with its message. */
 export interface PreSave {
-  preSave(): void;
+  preSave(): Synchronous;
 }
 
 /** Takes note that its state was migrated or saved, or that this failed. */
 export interface PostSave {
-  postSave(): void;
+  postSave(): Synchronous;
 }
 
 /**
@@ -125,7 +129,7 @@ export interface PostSave {
  * migration fail with that message.
  */
 export interface PreLoad {
-  preLoad(): void;
+  preLoad(): Synchronous;
 }
 
 /**
@@ -142,7 +146,7 @@ export interface Saver {
    * @param version of the section that is loaded
    * @throws anything, which makes the migration fail with that message
    */
-  load(bytes: Uint8Array, version: number): void;
+  load(bytes: Uint8Array, version: number): Synchronous;
 }
 
 /**
@@ -151,8 +155,7 @@ export interface Saver {
  */
 export interface PostLoad {
   /** @param version of the stream */
-  // biome-ignore lint/suspicious/noConfusingVoidType: a device that refuses nothing returns nothing
-  postLoad(version: number): boolean | void;
+  postLoad(version: number): boolean | Synchronous;
 }
 
 /** Acts when one of its timers expires that names no method of its own. */
@@ -161,7 +164,7 @@ export interface TimerListener {
    * @param name of the field
    * @param index place in an array of timers; 0 for one by itself
    */
-  timerExpired(name: string, index: number): void;
+  timerExpired(name: string, index: number): Synchronous;
 }
 
 /**
@@ -179,7 +182,7 @@ export interface ConfigReader {
  */
 export interface ConfigWriter {
   /** @param length 1, 2 or 4 bytes, at `address` in configuration space */
-  configWrite(address: number, value: number, length: number): void;
+  configWrite(address: number, value: number, length: number): Synchronous;
 }
 
 /** Takes note when one of its clock inputs changes, except those that name a method of their own. */
@@ -188,7 +191,7 @@ export interface ClockListener {
    * @param name of the clock input
    * @param rate what the clock changed to; it may have changed again since
    */
-  clockChanged(name: string, rate: ClockRate): void;
+  clockChanged(name: string, rate: ClockRate): Synchronous;
 }
 
 /**
@@ -200,7 +203,7 @@ export interface Migrator {
    * @param old what the fields held under the old code, by its names
    * @throws anything, which leaves the old code in charge
    */
-  migrate(old: OldState): void;
+  migrate(old: OldState): Synchronous;
 }
 
 /**
@@ -208,7 +211,7 @@ export interface Migrator {
  * JavaScript, such as servers and properties with accessors. What QEMU has of the device is there: children, connections.
  */
 export interface Reloaded {
-  reloaded(): void;
+  reloaded(): Synchronous;
 }
 
 /**
@@ -217,5 +220,5 @@ export interface Reloaded {
  * its state is lost.
  */
 export interface Retiring {
-  retire(): void;
+  retire(): Synchronous;
 }

@@ -60,6 +60,9 @@ describe("a field", () => {
       "postLoad",
       "clockChanged",
       "timerExpired",
+      "migrate",
+      "reloaded",
+      "retire",
     ],
   ])("cannot be called %s", (name) => {
     refuses({ state: { [name]: u32 } }, `a field cannot be called ${name}`);
@@ -114,6 +117,36 @@ test("a class cannot have both names of the hold phase", () => {
   expect(() => checkDeclaration(Both as unknown as DeviceClass)).toThrow(
     new DeclarationError("both: Both has both reset() and resetHold(), which are two names of one phase"),
   );
+});
+
+describe("what the host calls must be methods", () => {
+  const Plain = SysBusDevice.with({ type: "plain" });
+
+  test.each(["reset", "migrate", "reloaded", "retire"])("%s", (name) => {
+    class Odd extends Plain {}
+    Object.defineProperty(Odd.prototype, name, { get: () => () => {} });
+    expect(() => checkDeclaration(Odd as unknown as DeviceClass)).toThrow(
+      new DeclarationError(`plain: Odd.${name} must be a method`),
+    );
+  });
+
+  test("of the class, not functions that each device has", () => {
+    class Arrow extends Plain {
+      readonly reloaded = () => {};
+    }
+    expect(() => checkDeclaration(Arrow as DeviceClass)).not.toThrow();
+    expect(() => checkMade(makeDevice(Arrow), Arrow as DeviceClass)).toThrow(
+      new DeclarationError("plain: reloaded must be a method of Arrow, not a field of its devices"),
+    );
+  });
+
+  test("and may be those of a class between", () => {
+    class Between extends Plain {
+      retire() {}
+    }
+    class Child extends Between {}
+    expect(() => checkDeclaration(Child as unknown as DeviceClass)).not.toThrow();
+  });
 });
 
 describe("a made device", () => {
