@@ -9,6 +9,10 @@ export interface Machine {
   readonly smp?: number;
   /** QEMU's own PL011 in place of devices/pl011.ts. */
   readonly stock?: boolean;
+  /** The script of its serial port; devices/pl011.ts if absent. */
+  readonly uart?: string;
+  /** Load the script anew when it changes, or not; by itself, QEMU does so on a terminal. */
+  readonly watch?: boolean;
   /** More of QEMU's options, after ours. */
   readonly extra?: readonly string[];
 }
@@ -20,7 +24,9 @@ export interface CommandLine {
 }
 
 export function commandLine(machine: Machine, paths: Paths): CommandLine {
-  const script = `path=${escapeComma(join(paths.root, "devices", "pl011.ts"))},replaces=pl011`;
+  const { uart = join(paths.root, "devices", "pl011.ts"), watch } = machine;
+  const watched = watch === undefined ? "" : `,watch=${watch ? "on" : "off"}`;
+  const script = `path=${escapeComma(uart)},replaces=pl011${watched}`;
   const args = [
     "-M",
     "virt",

@@ -14,6 +14,19 @@ describe("QEMU's command line", () => {
     expect(args.join(" ")).toEndWith("-bios /a,b/build/guests/u-boot/u-boot.bin -d int");
   });
 
+  test("the script may be another one, and be watched or not", () => {
+    const script = (watch?: boolean) => {
+      const { args } = commandLine(
+        { guest: "linux", uart: "/c,d.ts", ...(watch !== undefined && { watch }) },
+        paths,
+      );
+      return args[args.indexOf("-script") + 1];
+    };
+    expect(script()).toBe("path=/c,,d.ts,replaces=pl011");
+    expect(script(true)).toBe("path=/c,,d.ts,replaces=pl011,watch=on");
+    expect(script(false)).toBe("path=/c,,d.ts,replaces=pl011,watch=off");
+  });
+
   test("stock QEMU gets no script", () => {
     const { program, args } = commandLine({ guest: "linux", stock: true, smp: 2, memory: "1G" }, paths);
     expect(program).toBe("/a,b/build/stock/qemu-system-aarch64");
