@@ -64,9 +64,8 @@ function openPorts(owner: Instance, { cls, regions }: RegisteredClass): void {
       ports[slots[index]!] = { ...code, owner, device, errorValue: spec.errorValue ?? 0 };
       const { table, numbers } = addHandlers(ports[slots[index]!]!);
       owner.handlers.push(...numbers);
-      if (table.length > 0) {
-        qemu.script_instance_words(pointer, index, table, table);
-      }
+      // Also if there are none: the code before may have had some.
+      qemu.script_instance_words(pointer, index, table, table);
     }
   }
 }

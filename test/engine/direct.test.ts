@@ -172,6 +172,21 @@ describe("the script", () => {
     expect(await poker.read(0)).toBe(0x12345678);
   });
 
+  test("is asked again also if its region has no registers any more", async () => {
+    const whole = (region: string, body: string) => `${HEAD}
+      export default class Whole extends SysBusDevice.with({
+        type: "whole", state: STATE, regions: { regs: { size: 0x1000, ${region} } },
+      }) { ${body} }`;
+    const path = script(
+      whole("", 'static { registers(Whole, "regs", { WORD: { at: 0, field: "word" } }); }'),
+    );
+    const poker = await Poker.start(path);
+    expect(await poker.read(0)).toBe(0x12345678);
+    writeFileSync(path, whole('read: "readWord"', "readWord() { return 77; }"));
+    await reload(poker.qemu, path);
+    expect(await poker.read(0)).toBe(77);
+  });
+
   test("has what it writes seen at once, and sees what was written", async () => {
     const poker = await Poker.start(
       script(`${HEAD}
