@@ -329,17 +329,17 @@ describe("what is refused", () => {
   test.each([
     [
       "no such parent",
-      `export default class X extends SysBusDevice.with({ type: "x", parent: "nowhere" }) {}`,
+      `export default class X extends SysBusDevice.with({ type: "x-ts", parent: "nowhere" }) {}`,
       "there is no type 'nowhere' to inherit from",
     ],
     [
       "a parent of another kind",
-      `export default class X extends SysBusDevice.with({ type: "x", parent: "edu" }) {}`,
+      `export default class X extends SysBusDevice.with({ type: "x-ts", parent: "edu" }) {}`,
       "parent type 'edu' is no sys-bus-device",
     ],
     [
       "an object of QEMU's as parent",
-      `export default class X extends QomObject.with({ type: "x", parent: "memory-backend-ram" }) {}`,
+      `export default class X extends QomObject.with({ type: "x-ts", parent: "memory-backend-ram" }) {}`,
       "parent type 'memory-backend-ram' is no object",
     ],
     [
@@ -366,12 +366,12 @@ describe("what is refused", () => {
     ],
     [
       "an interface with methods",
-      `export default class X extends Device.with({ type: "x", interfaces: ["hotplug-handler"] }) {}`,
+      `export default class X extends Device.with({ type: "x-ts", interfaces: ["hotplug-handler"] }) {}`,
       "'hotplug-handler' is no interface that a script can implement: only nmi and those that scripts name first",
     ],
     [
       "an interface's name",
-      `export default class X extends Device.with({ type: "x", interfaces: ["a b"] }) {}`,
+      `export default class X extends Device.with({ type: "x-ts", interfaces: ["a b"] }) {}`,
       "'a b' is no name for a type",
     ],
     [

@@ -153,7 +153,7 @@ throw new Error(\`broken on purpose: \${kept.a}\`);
     );
   });
 
-  test.each(["", "two words", "9lives", "a/b"])("a name that is none for a type: %p", async (type) => {
+  test.each(["", "x", "two words", "9lives", "a/b"])("a name that is none for a type: %p", async (type) => {
     const path = script(plain({ type }));
     expect(await complaint(path)).toBe(`${path}: '${type}' is no name for a type`);
   });

@@ -145,9 +145,11 @@ static bool check_interface(const ScriptType *decl, const char *name,
     return true;
 }
 
+/* QOM asserts that names have two characters at least */
 static bool check_name(const char *name, Error **errp)
 {
-    if (strspn(name, "abcdefghijklmnopqrstuvwxyz"
+    if (strlen(name) < 2 ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz"
                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != strlen(name) ||
         !g_ascii_isalpha(name[0])) {
         error_setg(errp, "'%s' is no name for a type", name);
