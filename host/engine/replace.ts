@@ -151,10 +151,12 @@ function takePlace({ id, old, next, device, parts, instance, anew }: Successor):
 /**
  * Puts the new devices in the places of the old ones.
  *
+ * @param letGo is called when none runs the old code any more: what that opened is in the way of what the new one opens
  * @param failed hears what code of theirs throws, which stops nothing
  */
 export function replace(
   successors: readonly Successor[],
+  letGo: () => void,
   failed: (error: unknown, what: string) => void,
 ): void {
   const attempt = (what: string, { registered }: Instance | Early, act: () => unknown) => {
@@ -170,6 +172,7 @@ export function replace(
   for (const successor of successors) {
     takePlace(successor);
   }
+  letGo();
   for (const { instance } of successors) {
     if (instance) {
       attempt("reloaded", instance, () => instance.device.reloaded?.());

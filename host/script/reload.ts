@@ -126,12 +126,23 @@ function stageAll(types: Types): string[] {
   }
 }
 
+function takeGeneration(script: Script, generation: Generation, types: Types): void {
+  script.older.push(script.generation);
+  script.generation = generation;
+  script.types = [...types.keys()];
+  script.number++;
+  script.loadedAt = new Date();
+  script.lastError = undefined;
+  forgetReports();
+  disposeUnused(script);
+}
+
 /**
  * Gives the types and their devices the new code.
  *
  * @returns why devices that exist go on with the old one, if so
  */
-function install(types: Types): unknown {
+function install(script: Script, generation: Generation, types: Types): unknown {
   const staged = stageAll(types);
   const subjects = subjectsOf(types);
   let refused: unknown = obstacle(subjects);
@@ -149,22 +160,8 @@ function install(types: Types): unknown {
   for (const [type, registered] of types) {
     classes.set(type, registered);
   }
-  replace(successors, report);
+  replace(successors, () => takeGeneration(script, generation, types), report);
   return refused;
-}
-
-function takeGeneration(script: Script, generation: Generation, types: Types): void {
-  script.older.push(script.generation);
-  script.generation = generation;
-  script.types = [...types.keys()];
-  script.number++;
-  script.loadedAt = new Date();
-  script.lastError = undefined;
-  forgetReports();
-  disposeUnused(script);
-  if (script.number % COLLECT_EVERY === 0) {
-    Bun.gc(true);
-  }
 }
 
 async function reloadOnce(script: Script, paused: boolean, patient: boolean): Promise<void> {
@@ -177,12 +174,14 @@ async function reloadOnce(script: Script, paused: boolean, patient: boolean): Pr
   try {
     types = compileTypes(script, generation);
     registerNew(types, paused);
-    refused = await whenPossible(types, patient, () => install(types));
+    refused = await whenPossible(types, patient, () => install(script, generation, types));
   } catch (error) {
     generation.dispose();
     throw error;
   }
-  takeGeneration(script, generation, types);
+  if (script.number % COLLECT_EVERY === 0) {
+    Bun.gc(true);
+  }
   if (refused !== undefined) {
     throw typeof refused === "string" ? new Error(`${script.path}: ${refused}`) : refused;
   }

@@ -229,6 +229,22 @@ describe("timers", () => {
     expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow();
     expect(qemu.stderr.rest).toBe("");
   });
+
+  test("are no more when reloaded() starts its own: a server has the same port again", async () => {
+    const serves = (answer: string): Anew => ({
+      state: "kept: u32(0), port: u16",
+      members: `realize() { this.open(); } reloaded() { this.open(); }
+        open() {
+          this.port = Bun.serve({ port: this.port, fetch: () => new Response("${answer}") }).port;
+          console.error(\`port \${this.port}.\`);
+        }`,
+    });
+    const { qemu, to } = await start(serves("old"));
+    const [, port] = await qemu.stderr.waitFor(/port (\d+)\./, SOON_MS);
+    await to(serves("new"));
+    await qemu.stderr.waitFor(`port ${port}.`, SOON_MS);
+    expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe("new");
+  });
 });
 
 describe("the old device", () => {
