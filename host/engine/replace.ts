@@ -1,7 +1,7 @@
 /** New code for devices that are there: their script was loaded anew. All of it happens with the BQL held. */
 
 import type { Pointer } from "bun:ffi";
-import { carry, snapshot } from "../device/carry.ts";
+import { carry, type OldState, snapshot } from "../device/carry.ts";
 import { objectDifference } from "../device/difference.ts";
 import { has } from "../device/members.ts";
 import { servedBy } from "../device/receivers.ts";
@@ -60,24 +60,43 @@ export function obstacle(subjects: readonly Subject[]): string | undefined {
   return undefined;
 }
 
-/** Hands over what fields cannot express, as a stream of the old code's version would. */
-function carryBytes(
-  old: ScriptedDevice,
-  oldClass: RegisteredClass,
-  device: ScriptedDevice,
-  next: RegisteredClass,
-): void {
-  if (!has(oldClass.cls, "save") || !has(next.cls, "load")) {
-    return;
+/** What a device hands over beside the values of its fields, to new code that asks for it. */
+interface Legacy {
+  readonly state: OldState | undefined;
+  /** What its fields cannot express. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+function bytesOf({ device, registered }: Instance, next: RegisteredClass): Uint8Array | undefined {
+  if (!has(registered.cls, "save") || !has(next.cls, "load")) {
+    return undefined;
   }
-  synchronous("preSave", old.preSave?.());
-  const bytes = old.save?.();
+  const bytes = device.save?.();
   synchronous("save", bytes);
-  synchronous("postSave", old.postSave?.());
-  if (bytes instanceof Uint8Array) {
-    const { version = 1 } = oldClass.cls.spec.migration ?? {};
-    synchronous("load", device.load?.(bytes.slice(), version));
+  return bytes instanceof Uint8Array ? bytes.slice() : undefined;
+}
+
+/** Takes the state over; the old code brings it up to date for that, as it does before it is saved. */
+function inherit({ old, next }: Subject, parts: Parts): Legacy {
+  const { device, registered } = old;
+  const { layout } = registered.cls;
+  const take = (): Legacy => {
+    carry(layout, old.parts.views, next.cls.layout, parts.views);
+    const bytes = isInstance(old) ? bytesOf(old, next) : undefined;
+    const state = has(next.cls, "migrate") ? snapshot(layout, old.parts.views) : undefined;
+    return { state, bytes };
+  };
+  if (!isInstance(old)) {
+    return take();
   }
+  return registered.generation.run(() => {
+    synchronous("preSave", device.preSave?.());
+    try {
+      return take();
+    } finally {
+      synchronous("postSave", device.postSave?.());
+    }
+  });
 }
 
 function makeSuccessor(subject: Subject): Successor {
@@ -86,7 +105,7 @@ function makeSuccessor(subject: Subject): Successor {
   const anew = isAnew(registered, next);
   const state = qemu.script_instance_stage(pointer, anew ? 1 : 0) as Pointer;
   const parts = makeParts(pointer, next, state, old.parts.levels);
-  carry(registered.cls.layout, old.parts.views, next.cls.layout, parts.views);
+  const legacy = inherit(subject, parts);
   for (const input of parts.inputs) {
     input.look();
   }
@@ -97,8 +116,13 @@ function makeSuccessor(subject: Subject): Successor {
   const device = makeDevice(next.cls, parts);
   try {
     const instance = realized ? makeInstance(id, pointer, next, device, parts) : undefined;
-    carryBytes(old.device, registered, device, next);
-    synchronous("migrate", device.migrate?.(snapshot(registered.cls.layout, old.parts.views)));
+    if (legacy.bytes) {
+      const { version = 1 } = registered.cls.spec.migration ?? {};
+      synchronous("load", device.load?.(legacy.bytes, version));
+    }
+    if (legacy.state) {
+      synchronous("migrate", device.migrate?.(legacy.state));
+    }
     return { ...subject, device, parts, instance, anew };
   } catch (error) {
     parts.drop(device);

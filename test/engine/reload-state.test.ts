@@ -139,6 +139,17 @@ describe("a schema that changes", () => {
     expect([await again.qtest.readl(BASE + REG.KEPT), await again.qtest.readl(BASE + 8)]).toEqual([72, 6]);
   });
 
+  test("is brought up to date by preSave(), and postSave() comes when it has been taken", async () => {
+    const { qemu, to } = await start({
+      members: `late = 55;
+        preSave() { this.kept = this.late; }
+        postSave() { console.error("saved " + this.kept); this.kept = 0; }`,
+    });
+    await to({ state: "more: u32(1), kept: u32(7)" });
+    await qemu.stderr.waitFor("saved 55\n", SOON_MS);
+    expect(await qemu.qtest.readl(BASE + REG.KEPT)).toBe(55);
+  });
+
   test("hands over what save() makes to load(), with the version that made it", async () => {
     const bytes = (spec: string, members: string): Anew => ({ spec, members, registers: act(0x10, "show") });
     const { qemu, to } = await start(
