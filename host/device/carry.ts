@@ -12,10 +12,13 @@ import {
 } from "./state.ts";
 import { isTimer, type TimerField } from "./timer.ts";
 
-/** What a field held: a number, a bigint if it has 64 bits, a boolean, or a list or an object of such. */
+/** What a field held: a number, a bigint if it has 64 bits, a boolean; a list of those if it is an array; a struct. */
 export type OldValue = number | bigint | boolean | readonly OldValue[] | OldState;
 
-/** The state as the old code left it, by the names of its fields; without timers, which go on by themselves. */
+/**
+ * The state as the old code left it, or a struct of it: values by the names of the old fields, which do not change any more.
+ * Timers, which go on by themselves, are not among them.
+ */
 export interface OldState {
   readonly [field: string]: OldValue | undefined;
 }

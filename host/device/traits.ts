@@ -140,11 +140,12 @@ export interface Saver {
   /** At most 16 MiB; undefined if there is nothing to save. */
   save(): Uint8Array | undefined;
   /**
-   * Takes back what {@link save} made; called before `postLoad()`, and not at all if the stream has none.
+   * Takes back what {@link save} made; called before `postLoad()`, and not at all if the stream has none. When the script
+   * is loaded anew, the new code's takes what the old code's `save()` made.
    *
    * @param bytes a copy, the device's to keep
-   * @param version of the section that is loaded
-   * @throws anything, which makes the migration fail with that message
+   * @param version of the section that is loaded, or of the old code
+   * @throws anything, which makes the migration fail with that message, or leaves the old code in charge
    */
   load(bytes: Uint8Array, version: number): Synchronous;
 }
@@ -195,30 +196,41 @@ export interface ClockListener {
 }
 
 /**
- * Makes of the old state what the new code wants, when its script was loaded anew. Fields of the same name and kind have
- * their values already, new ones their reset values.
+ * Makes of the old state what the new code wants, when the script was loaded anew while the machine runs. Before it is
+ * called, fields have the values of those of the same name, if these are of the same kind or of integers that fit in any
+ * case; other fields have their reset values; and `load()` has taken what the old code's `save()` made.
  */
 export interface Migrator {
   /**
-   * @param old what the fields held under the old code, by its names
-   * @throws anything, which leaves the old code in charge
+   * Changes the state, and acts on nobody else: while it runs, the old code is in charge, and another device may still
+   * refuse the new one.
+   *
+   * @param old what the fields held under the old code, by their names. Who knows those may say so:
+   * `migrate(old: { readonly seconds: number })`
+   * @throws anything, which leaves the old code in charge of all devices of the script
    */
   migrate(old: OldState): Synchronous;
 }
 
 /**
- * Takes over a device that was realized by the code before: sets up again what {@link Realizable.realize} made in
- * JavaScript, such as servers and properties with accessors. What QEMU has of the device is there: children, connections.
+ * Takes over from older code a device that is realized: makes what {@link Realizable.realize} made in JavaScript, such as
+ * servers and properties with accessors. Neither `init()` nor `realize()` is called again. What QEMU has of the device is
+ * there: state, timers, levels of lines, children, connections.
  */
 export interface Reloaded {
+  /** Called once all devices of the script run the new code. A throw is printed, and changes nothing. */
   reloaded(): Synchronous;
 }
 
 /**
- * Lets go of the device, because new code takes over: closes what its register handlers opened. Timers and servers of its
- * other methods and of its module end by themselves. Nothing of the device can be used afterwards, and what it writes to
- * its state is lost.
+ * Lets go of the device, because new code takes over; `unrealize()` is not called. It closes the servers and sockets that
+ * methods of its registers opened, and what is outside of the process. Timers, and what its other methods and its module
+ * opened, end by themselves.
  */
 export interface Retiring {
+  /**
+   * The last that the old code does with the device: what it keeps of it throws {@link StaleError} from then on. What this
+   * writes to the state is lost: the new code has it already. A throw is printed, and changes nothing.
+   */
   retire(): Synchronous;
 }
