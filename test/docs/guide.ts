@@ -10,6 +10,8 @@ const SHOWN_ROOT = "/path/to/qemu-script";
 /** One line typed, and what comes back before the next. */
 export interface Step {
   readonly typed: string;
+  /** In another terminal; the answer still comes in the session's own. */
+  readonly elsewhere: boolean;
   readonly answer: readonly string[];
 }
 
@@ -26,6 +28,9 @@ export interface Session {
 /** How lines that are typed begin; `> ` stands for none. */
 const PROMPTS = ["(qemu) ", "=> ", "> "] as const;
 export type Prompt = (typeof PROMPTS)[number];
+
+/** The prompt of another terminal. */
+const ELSEWHERE = "other$ ";
 
 export interface Page {
   /** Text by name, from blocks whose first line is a comment with the name. */
@@ -88,11 +93,12 @@ function sessionsOf({ section, text }: Block): Session[] {
       .split("\n");
     const [command = "", ...rest] = lines;
     const prompt = PROMPTS.find((candidate) => rest.some((line) => line.startsWith(candidate)));
-    const steps: { typed: string; answer: string[] }[] = [];
+    const steps: { typed: string; elsewhere: boolean; answer: string[] }[] = [];
     const answer: string[] = [];
     for (const line of rest) {
-      if (prompt !== undefined && line.startsWith(prompt)) {
-        steps.push({ typed: line.slice(prompt.length), answer: [] });
+      const begins = [prompt, ELSEWHERE].find((candidate) => candidate && line.startsWith(candidate));
+      if (begins !== undefined) {
+        steps.push({ typed: line.slice(begins.length), elsewhere: begins === ELSEWHERE, answer: [] });
       } else {
         (steps.at(-1)?.answer ?? answer).push(line);
       }

@@ -2,7 +2,7 @@
 
 import type { Subprocess } from "bun";
 import { SOON_MS, START_MS } from "../lib/limit.ts";
-import { matches, type Page, type Session } from "./guide.ts";
+import { matches, type Page, type Session, type Step } from "./guide.ts";
 
 const running = new Set<Shell>();
 
@@ -95,6 +95,18 @@ const linesOf = (text: string) =>
     .split("\n")
     .slice(text === "" ? 1 : 0);
 
+/** Types a line: here, or in another terminal. */
+async function type({ typed, elsewhere }: Step, shell: Shell, cwd: string): Promise<void> {
+  if (!elsewhere) {
+    await shell.type(typed);
+    return;
+  }
+  const { exitCode, stderr } = Bun.spawnSync(["sh", "-c", typed], { cwd });
+  if (exitCode !== 0) {
+    throw new Error(`${typed}: status ${exitCode}: ${stderr}`);
+  }
+}
+
 /** Runs a session in a folder. @returns where it went otherwise than the page shows, if it did */
 export async function play(session: Session, page: Page, cwd: string): Promise<Difference | undefined> {
   const shell = new Shell(session.command, page.shell, cwd);
@@ -103,7 +115,8 @@ export async function play(session: Session, page: Page, cwd: string): Promise<D
       await shell.until(() => false, START_MS);
       return compare(session.command, session.answer, linesOf(shell.take()));
     }
-    return session.prompt === "> " ? await playLines(session, shell) : await playPrompt(session, shell);
+    const play = session.prompt === "> " ? playLines : playPrompt;
+    return await play(session, shell, cwd);
   } finally {
     await shell.end();
   }
@@ -114,13 +127,13 @@ function compare(typed: string, shown: readonly string[], came: readonly string[
 }
 
 /** A program without a prompt: it answers by lines, and what it should answer says when it has. */
-async function playLines(session: Session, shell: Shell): Promise<Difference | undefined> {
-  const first = { typed: undefined, answer: session.answer };
-  for (const { typed, answer } of [first, ...session.steps]) {
-    if (typed !== undefined) {
-      await shell.type(typed);
+async function playLines(session: Session, shell: Shell, cwd: string): Promise<Difference | undefined> {
+  for (const step of [undefined, ...session.steps]) {
+    const { typed, answer } = step ?? { typed: undefined, answer: session.answer };
+    if (step !== undefined) {
+      await type(step, shell, cwd);
     }
-    const limit = typed === undefined ? START_MS : SOON_MS;
+    const limit = step === undefined ? START_MS : SOON_MS;
     let came = "";
     await shell.until((text) => {
       came = text;
@@ -135,8 +148,11 @@ async function playLines(session: Session, shell: Shell): Promise<Difference | u
   return undefined;
 }
 
-/** A program with a prompt, which echoes what is typed. U-Boot first wants a key. */
-async function playPrompt(session: Session, shell: Shell): Promise<Difference | undefined> {
+/**
+ * A program with a prompt, which echoes what is typed. U-Boot first wants a key. To what is typed in another terminal it
+ * says nothing.
+ */
+async function playPrompt(session: Session, shell: Shell, cwd: string): Promise<Difference | undefined> {
   const prompt = `\n${session.prompt}`;
   await shell.until((text) => text.includes(prompt) || text.includes("Hit any key"), 2 * START_MS);
   let start = shell.take(prompt);
@@ -153,8 +169,12 @@ async function playPrompt(session: Session, shell: Shell): Promise<Difference | 
       return difference ?? { typed: session.command, shown: session.answer, came };
     }
   }
-  for (const { typed, answer } of session.steps) {
-    await shell.type(typed);
+  for (const step of session.steps) {
+    const { typed, elsewhere, answer } = step;
+    await type(step, shell, cwd);
+    if (elsewhere) {
+      continue;
+    }
     await shell.until((text) => text.includes(prompt), START_MS);
     const [, ...came] = linesOf(shell.take(prompt).slice(0, -session.prompt!.length));
     const difference = compare(typed, answer, came);
