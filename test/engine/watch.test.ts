@@ -179,9 +179,10 @@ describe("an editor may write", () => {
 });
 
 describe("whether a script is watched", () => {
-  async function isWatched(qemu: Qemu, path: string): Promise<boolean> {
+  /** Saves another text, and waits until it serves if it should; otherwise, for what will not come. */
+  async function isWatched(qemu: Qemu, path: string, watched = true): Promise<boolean> {
     writeFileSync(path, anew(2));
-    await Bun.sleep(200);
+    await (watched ? reloaded(qemu) : Bun.sleep(200));
     return (await code(qemu)) === 2;
   }
 
@@ -192,7 +193,7 @@ describe("whether a script is watched", () => {
   ])("-device script,path=...%s, with no terminal", async (option, watched) => {
     const path = script(anew(1));
     const qemu = await start(path, option);
-    expect(await isWatched(qemu, path)).toBe(watched);
+    expect(await isWatched(qemu, path, watched)).toBe(watched);
     // A user can always say so.
     writeFileSync(path, anew(3));
     await reload(qemu, path);
@@ -225,7 +226,7 @@ describe("whether a script is watched", () => {
       args: [],
       qtest: true,
     });
-    expect(await isWatched(qemu, path)).toBe(watched);
+    expect(await isWatched(qemu, path, watched)).toBe(watched);
     await qemu.quit();
   });
 
