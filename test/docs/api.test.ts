@@ -1,12 +1,15 @@
 /** docs/api is what the docstrings say now, and they say something about everything. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commentBefore, paragraphs } from "../../scripts/docs/comment.ts";
 import { readModules } from "../../scripts/docs/declarations.ts";
 import { pages, undocumented } from "../../scripts/docs/pages.ts";
+import { TEST_MS } from "../lib/limit.ts";
 import { paths } from "../lib/program.ts";
+
+setDefaultTimeout(TEST_MS);
 
 const FOLDER = join(paths.root, "docs/api");
 const modules = await readModules(paths.root);
