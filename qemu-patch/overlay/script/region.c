@@ -121,7 +121,7 @@ static bool unplugged(ScriptRegionPort *port)
         object_dynamic_cast(port->instance->obj, TYPE_PCI_DEVICE);
 }
 
-/* --- registers that C serves by itself ------------------------------------ */
+/* --- registers that C serves by itself ---------------------------------- */
 
 /*
  * Unless something came in before the access that the script has not seen, or
@@ -238,7 +238,7 @@ void script_region_words_end(ScriptRegionPort *port)
     g_clear_pointer(&port->words, g_free);
 }
 
-/* --- what QEMU calls ------------------------------------------------------- */
+/* --- what QEMU calls ---------------------------------------------------- */
 
 /*
  * On the fiber.  The frame has what the handler may want to know, and what is

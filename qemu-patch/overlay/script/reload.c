@@ -25,7 +25,7 @@
 #include "system/runstate.h"
 #include "device.h"
 
-/* --- when ------------------------------------------------------------------ */
+/* --- when --------------------------------------------------------------- */
 
 static bool devices_are_saved_or_loaded(void)
 {
@@ -59,7 +59,7 @@ int32_t script_replay_active(void)
     return replay_mode != REPLAY_MODE_NONE;
 }
 
-/* --- users say so ---------------------------------------------------------- */
+/* --- users say so ------------------------------------------------------- */
 
 /* Without types that are new, the guest runs on */
 static char *ask_reload(const char *what, bool is_type, bool paused,
@@ -239,7 +239,7 @@ void hmp_script_reload(Monitor *mon, const QDict *qdict)
     qapi_free_ScriptInfo(info);
 }
 
-/* --- the script engine says so ---------------------------------------------- */
+/* --- the script engine says so ------------------------------------------ */
 
 static void reload_bh(void *opaque)
 {

@@ -44,7 +44,7 @@ void script_shape_unref(ScriptShape *shape)
     g_free(shape);
 }
 
-/* --- what the script engine calls ------------------------------------------ */
+/* --- what the script engine calls --------------------------------------- */
 
 static ScriptShape *stage(ScriptTypeData **type, const char *json,
                           const void *initial_state, Error **errp)
