@@ -44,7 +44,8 @@ export function commandLine(machine: Machine, paths: Paths): CommandLine {
   return { program: machine.stock ? paths.stockQemu : paths.qemu, args };
 }
 
-function guestArguments(guest: GuestName, { guests }: Paths): string[] {
+/** What makes the board boot a guest. */
+export function guestArguments(guest: GuestName, { guests }: Paths): string[] {
   if (guest !== "linux") return ["-bios", guests[guest].firmware];
   const { kernel, initrd } = guests.linux;
   return ["-kernel", kernel, "-initrd", initrd, "-append", "rdinit=/bin/sh console=ttyAMA0"];
