@@ -1,7 +1,7 @@
 /** npm test: sets up what the tests need, runs them all in bun test, and ends with one line that counts them. */
 import { $ } from "zx";
 import { runMain, say } from "./lib/cli.ts";
-import { paths } from "./lib/paths.ts";
+import { GUESTS, paths } from "./lib/paths.ts";
 import { prepare } from "./lib/prepare.ts";
 import { signalStatus, throwIfInterrupted, tracked } from "./lib/process.ts";
 import { countLine, readCounts } from "./lib/test-report.ts";
@@ -18,7 +18,7 @@ await runMain(async () => {
     process.stdout.write(HELP);
     return 0;
   }
-  await prepare({ guests: ["linux", "u-boot"] });
+  await prepare({ guests: GUESTS });
   const child = $({
     cwd: paths.root,
     env: { ...process.env, ...(process.stderr.isTTY ? { FORCE_COLOR: "1" } : {}) },
