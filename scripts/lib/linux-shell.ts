@@ -1,6 +1,9 @@
 /** The busybox shell that the linux guest boots to, driven over its console. */
 import { type Guest, GuestError } from "./guest.ts";
 
+/** The guest's end of a serial line. */
+export type Console = Pick<Guest, "waitFor" | "type">;
+
 export interface CommandResult {
   /** What the command printed, byte for byte, but with the console's CR LF turned back into LF. */
   readonly output: Uint8Array;
@@ -16,14 +19,14 @@ const PIECE = 400;
 let commands = 0;
 
 /** Waits for the shell and keeps the kernel from printing into what commands print. */
-export async function awaitShell(guest: Guest, timeout: number): Promise<void> {
+export async function awaitShell(guest: Console, timeout: number): Promise<void> {
   await guest.waitFor(PROMPT, timeout, "the shell's prompt");
   guest.type("dmesg -n 1\r");
   await guest.waitFor(PROMPT, timeout);
 }
 
 /** Runs a command in a subshell of the guest's shell. @throws GuestError when it does not end in time. */
-export async function runCommand(guest: Guest, command: string, timeout: number): Promise<CommandResult> {
+export async function runCommand(guest: Console, command: string, timeout: number): Promise<CommandResult> {
   commands += 1;
   const mark = `${process.pid}-${commands}`;
   const lines = typedLines(command, mark);
