@@ -74,6 +74,8 @@ export interface Work {
   readonly first?: string;
   /** What is done when the line then received a byte. */
   readonly command: string;
+  /** How long it may take. */
+  readonly ms?: number;
 }
 
 /**
@@ -83,10 +85,10 @@ export interface Work {
  */
 export async function withData(
   qemu: Qemu,
-  { first = "", command }: Work,
+  { first = "", command, ms = TRAFFIC_MS }: Work,
 ): Promise<{ printed: Promise<string> }> {
   const open = `exec 3<>/dev/ttyAMA1; ${first}printf ! >&3; dd bs=1 count=1 <&3 >/dev/null 2>&1; `;
-  const printed = run(qemu, open + command, TRAFFIC_MS);
+  const printed = run(qemu, open + command, ms);
   await Promise.race([qemu.line("data").text.waitFor("!", COMMAND_MS), printed]);
   return { printed };
 }
@@ -105,7 +107,7 @@ export async function exchange(
 ): Promise<{ sent: Uint8Array; printed: string }> {
   const data = qemu.line("data");
   const { printed } = await withData(qemu, work);
-  const sent = size > 0 ? data.take(size, TRAFFIC_MS) : Promise.resolve(new Uint8Array(0));
+  const sent = size > 0 ? data.take(size, work.ms ?? TRAFFIC_MS) : Promise.resolve(new Uint8Array(0));
   await data.write("+");
   await data.write(input);
   return { sent: await sent, printed: await printed };
