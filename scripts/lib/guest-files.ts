@@ -1,11 +1,11 @@
-/** What guests boot from: kernels and firmware out of Debian 13's packages. */
+/** Files out of Debian 13's packages: what guests boot from, and ROMs of PCI cards. */
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Fetching, PrivateApt } from "./apt.ts";
 import type { GuestName, Paths } from "./paths.ts";
 import { run } from "./process.ts";
 
-interface GuestPackage {
+interface SourcePackage {
   readonly package: string;
   /** The folder inside the package that holds the files we take. */
   readonly folder: string;
@@ -17,7 +17,35 @@ const PACKAGES = {
   linux: { package: "debian-installer-13-netboot-arm64", folder: INSTALLER },
   "u-boot": { package: "u-boot-qemu", folder: "/usr/lib/u-boot/qemu_arm64" },
   edk2: { package: "qemu-efi-aarch64", folder: "/usr/share/qemu-efi-aarch64" },
-} as const satisfies Record<GuestName, GuestPackage>;
+} as const satisfies Record<GuestName, SourcePackage>;
+
+/** Debian's source package of QEMU has none of the ROMs of the cards that boards have by default. */
+const ROMS: readonly (SourcePackage & { readonly files: readonly string[] })[] = [
+  { package: "ipxe-qemu", folder: "/usr/share/qemu", files: ["efi-e1000e.rom", "efi-virtio.rom"] },
+  { package: "seabios", folder: "/usr/share/seabios", files: ["vgabios-bochs-display.bin"] },
+];
+
+export const ROMS_TITLE = `fetching option ROMs (${ROMS.map((source) => source.package).join(", ")})`;
+
+/** Where the ROMs are, for QEMU's -L. */
+export function romFolders(paths: Paths): string[] {
+  return ROMS.map((source) => join(paths.roms, source.package));
+}
+
+function romFiles(paths: Paths): string[][] {
+  return ROMS.map((source) => source.files.map((file) => join(paths.roms, source.package, file)));
+}
+
+export function hasRoms(paths: Paths): boolean {
+  return romFiles(paths)
+    .flat()
+    .every((file) => existsSync(file));
+}
+
+export async function fetchRoms(paths: Paths, apt: PrivateApt, fetching: Fetching): Promise<void> {
+  for (const [index, files] of romFiles(paths).entries())
+    await fetchFiles(files, ROMS[index]!, apt, fetching);
+}
 
 /** A guest's folder appears under build/guests complete or not at all. */
 export function hasGuest(paths: Paths, name: GuestName): boolean {
@@ -31,8 +59,17 @@ export async function fetchGuest(
   fetching: Fetching,
 ): Promise<void> {
   const files: string[] = Object.values(paths.guests[name]);
+  await fetchFiles(files, PACKAGES[name], apt, fetching);
+}
+
+/** Takes files, all of them into one folder, out of a package. */
+async function fetchFiles(
+  files: readonly string[],
+  source: SourcePackage,
+  apt: PrivateApt,
+  fetching: Fetching,
+): Promise<void> {
   const directory = dirname(files[0] ?? "");
-  const source = PACKAGES[name];
   const deb = await apt.package(source.package, fetching);
   const temporary = `${directory}.tmp`;
   rmSync(temporary, { recursive: true, force: true });

@@ -16,6 +16,10 @@ export interface Paths {
   readonly types: string;
   /** The unpatched QEMU to compare with: ours, or the one STOCK_QEMU names. */
   readonly stockQemu: string;
+  /** The programs of QEMU's own tests. */
+  readonly qtests: string;
+  /** Option ROMs that Debian's source package of QEMU lacks. */
+  readonly roms: string;
   readonly guests: GuestFiles;
 }
 
@@ -28,6 +32,16 @@ export interface GuestFiles {
 export type GuestName = keyof GuestFiles;
 
 export const GUESTS = ["linux", "u-boot", "edk2"] as const satisfies readonly GuestName[];
+
+/** Those of QEMU's own tests that are run: programs, made of files of the same name in tests/qtest. */
+export const QTESTS = [
+  "boot-serial-test",
+  "migration-test",
+  "device-introspect-test",
+  "qom-test",
+  "test-hmp",
+  "qmp-cmd-test",
+] as const;
 
 export const TARGET = "qemu-system-aarch64";
 
@@ -48,6 +62,8 @@ export function pathsUnder(root: string, environment: NodeJS.ProcessEnv = proces
     qemu: join(build, TARGET),
     types: join(build, "types"),
     stockQemu: stock ? resolve(stock) : join(build, "stock", TARGET),
+    qtests: join(build, "stock", "tests", "qtest"),
+    roms: join(build, "roms"),
     guests: {
       linux: { kernel: join(guests, "linux", "linux"), initrd: join(guests, "linux", "initrd.gz") },
       "u-boot": { firmware: join(guests, "u-boot", "u-boot.bin") },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PrivateApt } from "./apt.ts";
 import { Interrupted, UserError } from "./errors.ts";
 import { compileExecutable, executableIsCurrent } from "./executable.ts";
-import { fetchGuest, guestTitle, hasGuest } from "./guest-files.ts";
+import { fetchGuest, fetchRoms, guestTitle, hasGuest, hasRoms, ROMS_TITLE } from "./guest-files.ts";
 import { withLock } from "./lock.ts";
 import { makePython, mesonKey, pythonOf } from "./meson.ts";
 import { patchTree, treeIsCurrent, treeKey } from "./patches.ts";
@@ -18,6 +18,7 @@ import {
   isConfigured,
   patchedBuild,
   type QemuBuild,
+  qtestsBuild,
   stockBuild,
 } from "./qemu-build.ts";
 import { fetchSource, type SourceOrigin, sourceOrigin } from "./qemu-source.ts";
@@ -29,6 +30,8 @@ export interface Wanted {
   readonly guests: readonly GuestName[];
   /** The unpatched QEMU as well. */
   readonly stock?: boolean;
+  /** The programs of QEMU's own tests, and the ROMs that their machines want. */
+  readonly qtests?: boolean;
   /** The patched QEMU; only a run that compares nothing and boots stock QEMU goes without. */
   readonly patched?: boolean;
 }
@@ -112,13 +115,18 @@ class Plan {
   steps(wanted: Wanted, ownStock: boolean): Step[] {
     const patched = wanted.patched ?? true;
     const stock = (wanted.stock ?? false) && ownStock;
+    const qtests = wanted.qtests ?? false;
     return [
       this.packages(),
-      ...(patched || stock ? [this.source(), this.meson()] : []),
+      ...(patched || stock || qtests ? [this.source(), this.meson()] : []),
       ...(patched
-        ? [this.tree(), ...this.ninja(patchedBuild(this.paths), "libqemu"), this.executable(), this.types()]
+        ? [this.tree(), ...this.ninja([patchedBuild(this.paths)]), this.executable(), this.types()]
         : []),
-      ...(stock ? this.ninja(stockBuild(this.paths), "stock QEMU") : []),
+      ...this.ninja([
+        ...(stock ? [stockBuild(this.paths)] : []),
+        ...(qtests ? [qtestsBuild(this.paths)] : []),
+      ]),
+      ...(qtests ? [this.roms()] : []),
       ...wanted.guests.map((name) => this.guest(name)),
     ];
   }
@@ -178,25 +186,33 @@ class Plan {
     };
   }
 
-  private ninja(target: QemuBuild, what: string): Step[] {
-    const context = { paths: this.paths, stamps: this.stamps };
+  /** One configuration, and what is built of it. */
+  private ninja(goals: readonly QemuBuild[]): Step[] {
+    const [first] = goals;
+    return first ? [this.configured(first), ...goals.map((target) => this.built(target))] : [];
+  }
+
+  private configured(target: QemuBuild): Step {
     const python = (): string => this.stamps.read("meson") ?? pythonOf(this.paths);
+    const { paths, stamps } = this;
+    return {
+      name: `configure-${target.name}`,
+      title: `configuring ${target.goal.title}`,
+      upToDate: () => isConfigured(target, this.originName(), python(), stamps),
+      run: (log) => configure(target, this.originName(), python(), { paths, stamps, log }),
+    };
+  }
+
+  private built(target: QemuBuild): Step {
     const inputs = (): string =>
       [target.name === "qemu" ? treeKey(this.patchInputs()) : this.sourceKey(), systemState()].join(" ");
-    return [
-      {
-        name: `configure-${target.name}`,
-        title: `configuring ${what}`,
-        upToDate: () => isConfigured(target, this.originName(), python(), this.stamps),
-        run: (log) => configure(target, this.originName(), python(), { ...context, log }),
-      },
-      {
-        name: `build-${target.name}`,
-        title: `building ${what}`,
-        upToDate: () => isBuilt(target, inputs(), this.stamps),
-        run: (log, progress) => build(target, inputs(), { ...context, log, progress }),
-      },
-    ];
+    const { paths, stamps } = this;
+    return {
+      name: `build-${target.goal.name}`,
+      title: `building ${target.goal.title}`,
+      upToDate: () => isBuilt(target, inputs(), stamps),
+      run: (log, progress) => build(target, inputs(), { paths, stamps, log, progress }),
+    };
   }
 
   private executable(): Step {
@@ -223,6 +239,15 @@ class Plan {
       title: guestTitle(name),
       upToDate: () => hasGuest(this.paths, name),
       run: (log, progress) => fetchGuest(this.paths, name, this.apt, { log, progress }),
+    };
+  }
+
+  private roms(): Step {
+    return {
+      name: "roms",
+      title: ROMS_TITLE,
+      upToDate: () => hasRoms(this.paths),
+      run: (log, progress) => fetchRoms(this.paths, this.apt, { log, progress }),
     };
   }
 

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly onLine?: (line: string) => boolean | void;
   /** The child outlives an orderly end of the set-up (a daemon it starts may): it must not keep build/ locked. */
   readonly withoutLock?: boolean;
+  /** Kills the child, and all of its process group, when it is aborted. */
+  readonly abort?: AbortSignal;
 }
 
 /** Starts an empty log, so that it holds one run of one step. */
@@ -61,6 +63,7 @@ export async function run(command: string, args: readonly string[], options: Run
     detached: true,
     stdio: ["ignore", "pipe", "pipe", ...extra],
   })`exec ${command} ${args}`;
+  options.abort?.addEventListener("abort", () => kill(child, "SIGKILL"));
   const finished = Promise.all([eachLine(child.stdout, onLine), eachLine(child.stderr, onLine)]);
   const { exitCode, signal } = await tracked(child);
   await finished;
@@ -126,9 +129,11 @@ function interrupt(signal: EndingSignal): void {
 }
 
 function killChildren(signal: NodeJS.Signals): void {
-  for (const child of children) {
-    if (child.pid !== undefined && !send(-child.pid, signal)) send(child.pid, signal);
-  }
+  for (const child of children) kill(child, signal);
+}
+
+function kill({ pid }: ProcessPromise, signal: NodeJS.Signals): void {
+  if (pid !== undefined && !send(-pid, signal)) send(pid, signal);
 }
 
 /** False when there is no such process, or group: a child on our terminal leads none. */

@@ -1,20 +1,30 @@
-/** Configures and builds QEMU: the patched library, and the unpatched executable that it is compared with. */
+/**
+ * Configures and builds QEMU: the patched library, the unpatched executable that it is compared with, and the programs of
+ * QEMU's own tests.
+ */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { pythonOf } from "./meson.ts";
-import { type Paths, TARGET } from "./paths.ts";
+import { type Paths, QTESTS, TARGET } from "./paths.ts";
 import { hasCommand, output, run } from "./process.ts";
 import type { StepProgress } from "./progress.ts";
 import { digest, type Stamps, statFingerprint } from "./stamps.ts";
 
 export interface QemuBuild {
+  /** How it is configured. */
   readonly name: "qemu" | "stock";
   /** The tree it is built from. */
   readonly tree: string;
   readonly directory: string;
-  /** What ninja is asked for. */
-  readonly target: string;
   readonly flags: readonly string[];
+  readonly goal: Goal;
+}
+
+/** What ninja is asked for, of all that a configuration could build. */
+export interface Goal {
+  readonly name: "qemu" | "stock" | "qtests";
+  readonly title: string;
+  readonly targets: readonly string[];
 }
 
 const COMMON_FLAGS = [
@@ -45,8 +55,8 @@ export function patchedBuild(paths: Paths): QemuBuild {
     name: "qemu",
     tree: paths.tree,
     directory: join(paths.build, "qemu"),
-    target: `lib${TARGET}.so`,
     flags: [...COMMON_FLAGS, ...LIBRARY_FLAGS],
+    goal: { name: "qemu", title: "libqemu", targets: [`lib${TARGET}.so`] },
   };
 }
 
@@ -56,9 +66,18 @@ export function stockBuild(paths: Paths): QemuBuild {
     name: "stock",
     tree: paths.source,
     directory: join(paths.build, "stock"),
-    target: TARGET,
     flags: COMMON_FLAGS,
+    goal: { name: "stock", title: "stock QEMU", targets: [TARGET] },
   };
+}
+
+/**
+ * The programs of tests/qtest, which drive any QEMU. Made of the unpatched tree, and where it is built: what is configured
+ * as a library makes no executables.
+ */
+export function qtestsBuild(paths: Paths): QemuBuild {
+  const targets = QTESTS.map((name) => relative(stockBuild(paths).directory, join(paths.qtests, name)));
+  return { ...stockBuild(paths), goal: { name: "qtests", title: "QEMU's own tests", targets } };
 }
 
 /** What configure itself reads; everything else of the tree is ninja's to notice. */
@@ -90,7 +109,7 @@ export async function configure(
   mkdirSync(build.directory, { recursive: true });
   const flags = [`--python=${pythonOf(context.paths)}`, `--cc=${compiler()}`, ...build.flags];
   await run(join(build.tree, "configure"), flags, {
-    what: `configuring ${build.name === "stock" ? "stock QEMU" : "QEMU"}`,
+    what: `configuring ${build.goal.title}`,
     cwd: build.directory,
     log: context.log,
     env: buildEnvironment(context.paths),
@@ -103,34 +122,30 @@ export async function configure(
  * build is made from changed since ninja succeeded, not even by hand in the tree.
  */
 export async function isBuilt(build: QemuBuild, inputs: string, stamps: Stamps): Promise<boolean> {
-  return (
-    stamps.read(`ninja-${build.name}`) === builtKey(build, inputs) && !(await editedSince(build, stamps))
-  );
+  return stamps.read(stampOf(build)) === builtKey(build, inputs) && !(await editedSince(build, stamps));
 }
 
-function builtKey(build: QemuBuild, inputs: string): string {
+const stampOf = ({ goal }: QemuBuild): string => `ninja-${goal.name}`;
+
+function builtKey({ directory, goal }: QemuBuild, inputs: string): string {
   return digest(
     inputs,
-    statFingerprint(join(build.directory, build.target), join(build.directory, "build.ninja")),
+    statFingerprint(...[...goal.targets, "build.ninja"].map((file) => join(directory, file))),
   );
 }
 
-/** Has somebody edited the tree in place since the stamp? roms and tests are never compiled. */
+/** Has somebody edited the tree in place since the stamp? roms are never compiled, tests for one goal only. */
 async function editedSince(build: QemuBuild, stamps: Stamps): Promise<boolean> {
+  const unused = build.goal.name === "qtests" ? ["roms"] : ["roms", "tests"];
   const pruned = [
     "(",
-    "-path",
-    join(build.tree, "roms"),
-    "-o",
-    "-path",
-    join(build.tree, "tests"),
-    "-o",
+    ...unused.flatMap((name) => ["-path", join(build.tree, name), "-o"]),
     "-name",
     "__pycache__",
     ")",
     "-prune",
   ];
-  const newer = ["-type", "f", "-newer", stamps.path(`ninja-${build.name}`), "-print", "-quit"];
+  const newer = ["-type", "f", "-newer", stamps.path(stampOf(build)), "-print", "-quit"];
   return (await output("find", [build.tree, ...pruned, "-o", ...newer])) !== "";
 }
 
@@ -141,10 +156,9 @@ export async function build(
   context: { paths: Paths; stamps: Stamps; log: string; progress: StepProgress },
 ): Promise<void> {
   const { paths, stamps, log, progress } = context;
-  const stamp = `ninja-${build.name}`;
-  stamps.remove(stamp);
-  await run("ninja", ["-C", build.directory, build.target], {
-    what: build.name === "stock" ? "building stock QEMU" : "building libqemu",
+  stamps.remove(stampOf(build));
+  await run("ninja", ["-C", build.directory, ...build.goal.targets], {
+    what: `building ${build.goal.title}`,
     log,
     env: { ...buildEnvironment(paths), NINJA_STATUS: "[%f/%t] " },
     onLine: (line) => {
@@ -154,7 +168,7 @@ export async function build(
     },
   });
   appendFileSync(log, "done\n");
-  stamps.write(stamp, builtKey(build, inputs));
+  stamps.write(stampOf(build), builtKey(build, inputs));
 }
 
 /** `[812/1870] Compiling C object ...` as set by NINJA_STATUS. */

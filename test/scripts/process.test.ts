@@ -39,6 +39,18 @@ describe("run", () => {
   });
 });
 
+test("a tool that is aborted ends, with all it started", async () => {
+  const overdue = new AbortController();
+  // Ends only when nobody has its standard output open any more.
+  const running = run("sh", ["-c", "echo ready; sleep 1000 & sleep 1000"], {
+    what: "sleeping",
+    log,
+    abort: overdue.signal,
+    onLine: () => overdue.abort(),
+  });
+  await expect(running).rejects.toThrow("sleeping failed (signal SIGKILL)");
+});
+
 describe("the lock", () => {
   test("keeps a second one out until the first is done", async () => {
     const path = join(root, "lock");
