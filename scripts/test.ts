@@ -18,7 +18,7 @@ await runMain(async () => {
     process.stdout.write(HELP);
     return 0;
   }
-  await prepare({ guests: GUESTS });
+  await prepare({ guests: GUESTS, qtests: true });
   const child = $({
     cwd: paths.root,
     env: { ...process.env, ...(process.stderr.isTTY ? { FORCE_COLOR: "1" } : {}) },
