@@ -5,8 +5,8 @@ import { runMain } from "./lib/cli.ts";
 import { UserError } from "./lib/errors.ts";
 import { prepare } from "./lib/prepare.ts";
 import { type Options, qemuTests } from "./qemu-tests/qemu-tests.ts";
-import { SIDES } from "./qemu-tests/sides.ts";
-import { SUITES } from "./qemu-tests/suites.ts";
+import { SIDES, type SideName } from "./qemu-tests/sides.ts";
+import { SUITES, type Suite } from "./qemu-tests/suites.ts";
 
 const LIST = SUITES.map(({ name, about }) => `  ${name.padEnd(22)} ${about}`).join("\n");
 
@@ -59,17 +59,23 @@ function parse(argv: readonly string[]): Options | string {
   if (values.list) return `${LIST}\n`;
   const asked = (values.side ?? SIDES).map((name) => one("side", name, SIDES, (side) => side));
   const sides = SIDES.filter((side) => asked.includes(side));
-  const only = values.only?.map((name) => one("test", name, SUITES, (suite) => suite.name));
+  const suites = suitesOf(values.only, sides);
+  if (suites.length === 0) throw usage(`${values.only?.join(", ")}: not run on ${sides.join(", ")}`);
   return {
-    suites: SUITES.filter(
-      (suite) =>
-        (only?.includes(suite) ?? true) && (suite.sides?.some((side) => sides.includes(side)) ?? true),
-    ),
+    suites,
     sides,
     chosen: values.case ?? [],
     slow: values.slow ?? false,
     json: values.json ?? false,
   };
+}
+
+/** Those that are asked for, in their own order, without those that none of the sides has. */
+function suitesOf(names: readonly string[] | undefined, sides: readonly SideName[]): Suite[] {
+  const only = names?.map((name) => one("test", name, SUITES, (suite) => suite.name)) ?? SUITES;
+  return SUITES.filter(
+    (suite) => only.includes(suite) && (suite.sides?.some((side) => sides.includes(side)) ?? true),
+  );
 }
 
 function one<T>(what: string, name: string, all: readonly T[], nameOf: (one: T) => string): T {

@@ -55,7 +55,10 @@ const script = (file: string, more = ""): string[] => [
 
 const SCRIPTS: Readonly<Record<SideName, () => string[]>> = {
   stock: () => [],
-  replaced: () => script("devices/pl011.ts", ",replaces=pl011"),
+  replaced: () => [
+    ...script("devices/pl011.ts", ",replaces=pl011"),
+    ...script("devices/pl011.ts", ",replaces=pl011_luminary,by=pl011_luminary-ts"),
+  ],
   loaded: () => LOADED.flatMap((file) => script(file)),
 };
 
