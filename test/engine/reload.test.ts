@@ -57,7 +57,7 @@ describe("script-reload", () => {
     const { qemu, path } = await change({}, {}, ",id=it");
     for (const [index, id] of ["it", "/machine/peripheral/it"].entries()) {
       writeFileSync(path, anew(index + 2));
-      expect(await qemu.qmp.execute("script-reload", { id })).toMatchObject({ generation: index + 2 });
+      expect(await qemu.qmp.execute("script-reload", { id })).toEqual({});
       expect(await code(qemu)).toBe(index + 2);
     }
   });

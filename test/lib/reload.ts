@@ -56,7 +56,10 @@ export default class Anew extends SysBusDevice.with({
 ${tail}`;
 }
 
-/** @throws QmpError with what is wrong */
-export const reload = ({ qmp }: Qemu, path: string) => qmp.execute<ScriptInfo>("script-reload", { path });
+/** @returns what became of the script. @throws QmpError with what is wrong */
+export async function reload(qemu: Qemu, path: string): Promise<ScriptInfo> {
+  await qemu.qmp.execute("script-reload", { path });
+  return (await scripts(qemu)).find((info) => info.path === path)!;
+}
 
 export const scripts = ({ qmp }: Qemu) => qmp.execute<ScriptInfo[]>("query-scripts");
