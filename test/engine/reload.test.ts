@@ -293,6 +293,26 @@ describe("what a device was made with is refused for it, and new devices have it
   });
 });
 
+test("an object that was made before is not realized with what it was not made for", async () => {
+  const maker = (state: string) =>
+    anew(1, {
+      tail: `export class Part extends SysBusDevice.with({ type: "part", state: { ${state} } }) {
+        reset() { this.a = 1; }
+      }`,
+      registers: 'MAKE: { at: 8, write: "make" }, REALIZE: { at: 12, write: "bring" },',
+      members: `make() { globalThis.part = globalThis.Part.new(); this.object.addChild("part", globalThis.part); }
+        bring() { globalThis.part.realize(); }`,
+    }).concat("globalThis.Part = Part;\n");
+  const path = script(maker("a: u32"));
+  const qemu = await start(path);
+  await qemu.qtest.writel(BASE + 8, 0);
+  writeFileSync(path, maker("a: u32, b: u64.array(1000)"));
+  await reload(qemu, path);
+  await qemu.qtest.writel(BASE + 12, 0);
+  await qemu.stderr.waitFor("the object was made before its script was loaded anew", SOON_MS);
+  expect(await code(qemu)).toBe(1);
+});
+
 describe("query-scripts and its like", () => {
   test("tell of all scripts in the order in which they were loaded", async () => {
     const first = script(anew(1), "first.ts");

@@ -347,10 +347,24 @@ static void put_to_rest(ScriptInstance *instance)
     end_life(instance);
 }
 
+/* Nobody has given an object that no script knows what a reload declared */
+static bool check_shape(ScriptInstance *instance, Error **errp)
+{
+    if (!instance->known && instance->shape != instance->type->shape) {
+        error_setg(errp, "the object was made before its script was loaded "
+                   "anew, with another declaration; make another");
+        return false;
+    }
+    return true;
+}
+
 static void bring_to_life(ScriptInstance *instance, Error **errp)
 {
     uint32_t i;
 
+    if (!check_shape(instance, errp)) {
+        return;
+    }
     if (!script_block_migration(instance, errp) ||
         !script_regions_realize(instance, errp)) {
         script_regions_unrealize(instance);
