@@ -85,7 +85,15 @@ export function directOf({ cls, register, index, place: which }: One): Direct | 
   const { values, mode = "rw", mask = ALL, bits, ignoresWrites } = register;
   if (values !== undefined) {
     const shown = values[which]! >>> 0;
-    return { reads: true, writes: false, offset: 0, size: 0, shown, masks: NOTHING, watched: 0 };
+    return {
+      reads: register.read === undefined && register.wasRead === undefined,
+      writes: false,
+      offset: 0,
+      size: 0,
+      shown,
+      masks: NOTHING,
+      watched: 0,
+    };
   }
   const place = placeOf(cls, register, index);
   const reads = place !== undefined && readsDirectly(register);

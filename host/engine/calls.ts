@@ -79,8 +79,11 @@ function act(instance: Instance, frame: number): void {
       synchronous("gpioChanged", gpioChanged(instance, frame));
       return;
     case KIND.TIMER: {
-      const expiry = instance.expiries[words[at + FRAME.offset]!]!;
-      synchronous(expiry.method, expire(device, expiry));
+      const expiry = instance.expiries[words[at + FRAME.offset]!];
+      if (expiry) {
+        synchronous(expiry.method, expire(device, expiry));
+      }
+      // Otherwise the code before had one more.
       return;
     }
     case KIND.CONFIG_READ:

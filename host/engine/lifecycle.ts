@@ -39,7 +39,13 @@ function classOf(pointer: Pointer): RegisteredClass {
   return classes.get(text(qemu.script_instance_type(pointer)))!;
 }
 
+/** @throws Error for an object that was made with another declaration of its type */
 function makeFirst(pointer: Pointer, registered: RegisteredClass): Parts {
+  if (qemu.script_instance_current(pointer) === 0) {
+    throw new Error(
+      `${registered.cls.spec.type}: the object was made before its script was loaded anew; make another`,
+    );
+  }
   return makeParts(pointer, registered, qemu.script_instance_state(pointer) as Pointer);
 }
 

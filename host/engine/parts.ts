@@ -110,7 +110,12 @@ export function makeParts(
     regions: { value: regions.regions },
     trace: { value: trace },
   };
+  let dropped = false;
   const drop = (device: ScriptedDevice | undefined) => {
+    if (dropped) {
+      return;
+    }
+    dropped = true;
     dma.close();
     forgetAccessors(self);
     regions.drop();
@@ -120,7 +125,8 @@ export function makeParts(
     dropConfig((own["config"]?.value as object | undefined) ?? {});
     dropStructs(views, spec.type);
     if (device) {
-      device[VIEWS] = staleViews(spec.type);
+      // Not an assignment, which throws if the script has frozen it.
+      Reflect.set(device, VIEWS, staleViews(spec.type));
     }
     // Views that the script still holds lose their memory.
     block.transfer();

@@ -6,6 +6,7 @@ import { objectDifference } from "../device/difference.ts";
 import { has } from "../device/members.ts";
 import { servedBy } from "../device/receivers.ts";
 import { qemu } from "../native/library.ts";
+import { report } from "../script/report.ts";
 import { updateRoom } from "./access.ts";
 import { dropHandlers } from "./handlers.ts";
 import type { RegisteredClass, ScriptedDevice } from "./instances.ts";
@@ -45,7 +46,9 @@ export function subjectsOf(next: ReadonlyMap<string, RegisteredClass>): Subject[
   ] as const;
   return known.flatMap(([id, old]) => {
     const registered = next.get(old.registered.cls.spec.type);
-    return registered === undefined ? [] : [{ id, old, next: registered }];
+    // An object may be gone, and the script not know yet.
+    const gone = registered === undefined || qemu.script_instance_object(old.pointer) === null;
+    return gone ? [] : [{ id, old, next: registered }];
   });
 }
 
@@ -67,12 +70,23 @@ interface Legacy {
   readonly bytes: Uint8Array | undefined;
 }
 
-function bytesOf({ device, registered }: Instance, next: RegisteredClass): Uint8Array | undefined {
-  if (!has(registered.cls, "save") || !has(next.cls, "load")) {
+/** Old code may be wrong: that is why there is new code. What it throws is told, and stops nothing. */
+function attempt<T>(what: string, { registered }: Instance | Early, act: () => T): T | undefined {
+  try {
+    const result = registered.generation.run(act);
+    synchronous(what, result);
+    return result;
+  } catch (error) {
+    report(error, `${what} of ${registered.cls.spec.type}`);
     return undefined;
   }
-  const bytes = device.save?.();
-  synchronous("save", bytes);
+}
+
+function bytesOf(old: Instance, next: RegisteredClass): Uint8Array | undefined {
+  if (!has(old.registered.cls, "save") || !has(next.cls, "load")) {
+    return undefined;
+  }
+  const bytes = attempt("save", old, () => old.device.save?.());
   return bytes instanceof Uint8Array ? bytes.slice() : undefined;
 }
 
@@ -80,23 +94,27 @@ function bytesOf({ device, registered }: Instance, next: RegisteredClass): Uint8
 function inherit({ old, next }: Subject, parts: Parts): Legacy {
   const { device, registered } = old;
   const { layout } = registered.cls;
-  const take = (): Legacy => {
-    carry(layout, old.parts.views, next.cls.layout, parts.views);
-    const bytes = isInstance(old) ? bytesOf(old, next) : undefined;
-    const state = has(next.cls, "migrate") ? snapshot(layout, old.parts.views) : undefined;
-    return { state, bytes };
-  };
-  if (!isInstance(old)) {
-    return take();
+  const realized = isInstance(old) ? old : undefined;
+  if (realized) {
+    attempt("preSave", realized, () => device.preSave?.());
   }
-  return registered.generation.run(() => {
-    synchronous("preSave", device.preSave?.());
-    try {
-      return take();
-    } finally {
-      synchronous("postSave", device.postSave?.());
+  carry(layout, old.parts.views, next.cls.layout, parts.views);
+  const bytes = realized && bytesOf(realized, next);
+  const state = has(next.cls, "migrate") ? snapshot(layout, old.parts.views) : undefined;
+  if (realized) {
+    attempt("postSave", realized, () => device.postSave?.());
+  }
+  return { state, bytes };
+}
+
+/** Levels of GPIO inputs as the old code was told them: what came since is still to come. */
+function inheritInputs(old: Parts, parts: Parts): void {
+  for (const [index, input] of parts.inputs.entries()) {
+    const { lines } = old.inputs[index]!;
+    for (let line = 0; line < lines.count; line++) {
+      input.take(line, lines.level(line));
     }
-  });
+  }
 }
 
 function makeSuccessor(subject: Subject): Successor {
@@ -106,9 +124,7 @@ function makeSuccessor(subject: Subject): Successor {
   const state = qemu.script_instance_stage(pointer, anew ? 1 : 0) as Pointer;
   const parts = makeParts(pointer, next, state, old.parts.levels);
   const legacy = inherit(subject, parts);
-  for (const input of parts.inputs) {
-    input.look();
-  }
+  inheritInputs(old.parts, parts);
   const realized = isInstance(old);
   if (realized) {
     configure(parts, pointer, next.cls.spec);
@@ -158,6 +174,9 @@ function takePlace({ id, old, next, device, parts, instance, anew }: Successor):
   old.parts.drop(old.device);
   qemu.script_instance_drop_accessors(pointer);
   qemu.script_instance_commit(pointer, anew ? 1 : 0);
+  for (const [index, { receive }] of servedBy(next.cls).entries()) {
+    qemu.script_instance_receives(pointer, index, receive === undefined ? 0 : 1);
+  }
   if (instance === undefined) {
     early.set(id, { pointer, registered: next, device, parts });
     return;
@@ -166,38 +185,34 @@ function takePlace({ id, old, next, device, parts, instance, anew }: Successor):
   if (isInstance(old)) {
     dropHandlers(old.handlers);
   }
-  for (const [index, { receive }] of servedBy(next.cls).entries()) {
-    qemu.script_instance_receives(pointer, index, receive === undefined ? 0 : 1);
-  }
   updateRoom(instance, false);
 }
 
+/** Devices that are still there: retiring may have taken some away. */
+function isLeft({ id, old, device, parts }: Successor): boolean {
+  const left = instances[id] === old || early.get(id) === old;
+  if (!left) {
+    parts.drop(device);
+    qemu.script_instance_drop(old.pointer);
+  }
+  return left;
+}
+
 /**
- * Puts the new devices in the places of the old ones.
+ * Puts the new devices in the places of the old ones. What code of either throws is told, and stops nothing.
  *
  * @param letGo is called when none runs the old code any more: what that opened is in the way of what the new one opens
- * @param failed hears what code of theirs throws, which stops nothing
  */
-export function replace(
-  successors: readonly Successor[],
-  letGo: () => void,
-  failed: (error: unknown, what: string) => void,
-): void {
-  const attempt = (what: string, { registered }: Instance | Early, act: () => unknown) => {
-    try {
-      registered.generation.run(() => synchronous(what, act()));
-    } catch (error) {
-      failed(error, `${what} of ${registered.cls.spec.type}`);
-    }
-  };
+export function replace(successors: readonly Successor[], letGo: () => void): void {
   for (const { old } of successors) {
     attempt("retire", old, () => old.device.retire?.());
   }
-  for (const successor of successors) {
+  const left = successors.filter(isLeft);
+  for (const successor of left) {
     takePlace(successor);
   }
   letGo();
-  for (const { instance } of successors) {
+  for (const { instance } of left) {
     if (instance) {
       attempt("reloaded", instance, () => instance.device.reloaded?.());
       updateRoom(instance, false);

@@ -71,6 +71,8 @@ export const SYMBOLS = {
   script_event_error: { args: ["cstring", "cstring"], returns: "void" },
   /** void *script_instance_state(void *instance) */
   script_instance_state: { args: ["ptr"], returns: "ptr" },
+  /** int32_t script_instance_current(void *instance) */
+  script_instance_current: { args: ["ptr"], returns: "i32" },
   /** void script_instance_snapshot(void *instance, uint32_t needed) */
   script_instance_snapshot: { args: ["ptr", "u32"], returns: "void" },
   /** void script_instance_restore(void *instance) */

@@ -19,9 +19,10 @@ export class Generation {
   /**
    * Reads the script at an absolute path and all that it imports.
    *
+   * @param limit how long that may take, in ms
    * @throws what the script throws, a build message with a position, or an Error that names the path
    */
-  static async read(path: string): Promise<Generation> {
+  static async read(path: string, limit?: number): Promise<Generation> {
     if (path.includes("?")) {
       throw new Error(`${path}: Bun cannot load a file whose path has a question mark`);
     }
@@ -30,7 +31,8 @@ export class Generation {
       onError: (error) => report(error, "timer or promise"),
     });
     try {
-      return new Generation(graph, classesOf(path, await graph.import<Record<string, unknown>>(path)));
+      const loading = graph.import<Record<string, unknown>>(path);
+      return new Generation(graph, classesOf(path, await (limit ? inTime(path, loading, limit) : loading)));
     } catch (error) {
       graph.dispose();
       throw named(path, await placed(path, error));
@@ -46,6 +48,17 @@ export class Generation {
   dispose(): void {
     this.#graph.dispose();
   }
+}
+
+/** @throws Error if it does not come in time */
+async function inTime<T>(path: string, loading: Promise<T>, limit: number): Promise<T> {
+  loading.catch(() => {});
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `${path}: is not loaded after ${limit / 1000} s: it awaits something that does not come`;
+    timer = setTimeout(() => reject(new Error(message)), limit);
+  });
+  return await Promise.race([loading, late]).finally(() => clearTimeout(timer));
 }
 
 function isDeviceClass(value: unknown): value is DeviceClass {
@@ -75,11 +88,11 @@ const bundle = (path: string) =>
     throw: false,
   });
 
-/** The files of a script, absolute: itself and what it imports; only itself, if the bundler cannot tell. */
-export async function filesOf(path: string): Promise<string[]> {
-  const { metafile } = await bundle(path);
+/** The files of a script, absolute: itself and what it imports; undefined if the bundler cannot tell. */
+export async function filesOf(path: string): Promise<string[] | undefined> {
+  const { metafile, success } = await bundle(path);
   const inputs = Object.keys(metafile?.inputs ?? {}).map((file) => resolve(file));
-  return [...new Set([path, ...inputs])];
+  return success ? [...new Set([path, ...inputs])] : undefined;
 }
 
 /** A missing import, with its place: only the bundler says where the import stands. */

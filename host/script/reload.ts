@@ -8,10 +8,11 @@ import { cstring, text } from "../native/convert.ts";
 import { qemu } from "../native/library.ts";
 import { Generation, named } from "./generation.ts";
 import { compileType, lineOf, registerType, stageType } from "./registry.ts";
-import { forgetReports, oneLine, printLine, report } from "./report.ts";
+import { forgetReports, oneLine, printLine } from "./report.ts";
 import {
   disposeUnused,
   instancesOf,
+  isInUse,
   NeedsPause,
   type Script,
   type ScriptInfo,
@@ -23,6 +24,8 @@ import {
 const GRACE = 500;
 /** Between two looks at what is in the way, in ms. */
 const RETRY = 2;
+/** How long a script may take to load, in ms: others wait, the monitor among them. */
+const LOADING = 5_000;
 
 /**
  * After so many reloads of a script the garbage of old generations is collected, which takes some 10 ms: by itself, the
@@ -41,7 +44,8 @@ function compileTypes({ path, types }: Script, generation: Generation): Types {
   for (const type of types) {
     const now = compiled.get(type);
     if (now === undefined) {
-      throw new Error(`${path}: type ${type} is not exported any more, but QEMU has it until it ends`);
+      refuseToLose(path, type);
+      continue;
     }
     const difference = typeDifference(classes.get(type)!.description, now.description);
     if (difference !== undefined) {
@@ -51,14 +55,22 @@ function compileTypes({ path, types }: Script, generation: Generation): Types {
   return compiled;
 }
 
-/** @throws NeedsPause */
-function registerNew(types: Types, paused: boolean): void {
+/** QOM cannot take a type away. One that nothing is of does no harm; its code stays. */
+function refuseToLose(path: string, type: string): void {
+  if (isInUse(type)) {
+    throw new Error(`${path}: type ${type} is not exported any more, but there are devices of it`);
+  }
+}
+
+/** Makes what a script declares for the first time QOM types, which they are from then on. @throws NeedsPause */
+function registerNew(script: Script, types: Types, paused: boolean): void {
   const missing = [...types].filter(([type]) => !classes.has(type));
   if (missing.length > 0 && !paused) {
     throw new NeedsPause();
   }
-  for (const [, registered] of missing) {
+  for (const [type, registered] of missing) {
     registerType(registered);
+    script.types = [...script.types, type];
   }
 }
 
@@ -83,12 +95,15 @@ function isQuiet(types: Types, since: number): boolean {
   return !devices.some(isWaiting);
 }
 
+/** Something is in the way that may go away only when nobody waits for this. */
+class NotNow extends Error {}
+
 /**
  * Runs `act` as soon as nothing is in the way, with the BQL held.
  *
- * @param patient whether to wait until the machine has been saved or loaded
+ * @throws NotNow if something stays in the way
  */
-async function whenPossible<T>(types: Types, patient: boolean, act: () => T): Promise<T> {
+async function whenPossible<T>(types: Types, act: () => T): Promise<T> {
   const since = performance.now();
   for (;;) {
     if (isQuiet(types, since) && qemu.script_bql_hold() !== 0) {
@@ -97,8 +112,8 @@ async function whenPossible<T>(types: Types, patient: boolean, act: () => T): Pr
         if (!obstacle) {
           return act();
         }
-        if (!patient && performance.now() - since > GRACE) {
-          throw new Error(`not now: ${obstacle}`);
+        if (performance.now() - since > GRACE) {
+          throw new NotNow(`not now: ${obstacle}`);
         }
       } finally {
         qemu.script_bql_release();
@@ -129,7 +144,7 @@ function stageAll(types: Types): string[] {
 function takeGeneration(script: Script, generation: Generation, types: Types): void {
   script.older.push(script.generation);
   script.generation = generation;
-  script.types = [...types.keys()];
+  script.types = [...new Set([...script.types, ...types.keys()])];
   script.number++;
   script.loadedAt = new Date();
   script.lastError = undefined;
@@ -160,23 +175,25 @@ function install(script: Script, generation: Generation, types: Types): unknown 
   for (const [type, registered] of types) {
     classes.set(type, registered);
   }
-  replace(successors, () => takeGeneration(script, generation, types), report);
+  replace(successors, () => takeGeneration(script, generation, types));
   return refused;
 }
 
-async function reloadOnce(script: Script, paused: boolean, patient: boolean): Promise<void> {
+async function reloadOnce(script: Script, paused: boolean): Promise<void> {
   if (qemu.script_replay_active() !== 0) {
     throw new Error(`${script.path}: not with record/replay: the log does not say when code changes`);
   }
-  const generation = await Generation.read(script.path);
+  const generation = await Generation.read(script.path, LOADING);
   let types: Types;
   let refused: unknown;
   try {
     types = compileTypes(script, generation);
-    registerNew(types, paused);
-    refused = await whenPossible(types, patient, () => install(script, generation, types));
+    registerNew(script, types, paused);
+    refused = await whenPossible(types, () => install(script, generation, types));
   } catch (error) {
-    generation.dispose();
+    // Types that are new have its code.
+    script.older.push(generation);
+    disposeUnused(script);
     throw error;
   }
   if (script.number % COLLECT_EVERY === 0) {
@@ -201,8 +218,8 @@ function succeeded(script: Script): void {
 }
 
 function failed(script: Script, error: unknown): void {
-  script.lastError = oneLine(error);
-  qemu.script_event_error(cstring(script.path), cstring(script.lastError.replaceAll("\0", "")));
+  script.lastError = oneLine(error).replaceAll("\0", "").toWellFormed();
+  qemu.script_event_error(cstring(script.path), cstring(script.lastError));
 }
 
 function find({ path, type }: { readonly path?: string; readonly type?: string }): Script {
@@ -228,7 +245,7 @@ export function reload(
   return inTurn(async () => {
     const script = find(named);
     try {
-      await reloadOnce(script, paused, false);
+      await reloadOnce(script, paused);
     } catch (error) {
       if (!(error instanceof NeedsPause)) {
         failed(script, error);
@@ -240,24 +257,40 @@ export function reload(
   });
 }
 
+/** What became of a reload because a file changed. */
+export type Outcome = "done" | "wrong" | "later";
+
 /**
  * Loads a script anew because its file changed; what is wrong is printed.
  *
  * @param isStale whether the file has changed again: then what is wrong with it is of no interest
+ * @param again whether the same was wrong already, and said
  */
-export function reloadChanged(script: Script, isStale: () => Promise<boolean>): Promise<void> {
+export function reloadChanged(
+  script: Script,
+  isStale: () => Promise<boolean>,
+  again: boolean,
+): Promise<Outcome> {
   return inTurn(async () => {
+    const before = script.lastError;
     try {
-      await reloadOnce(script, false, true);
+      await reloadOnce(script, false);
       succeeded(script);
       printLine(`qemu-system-aarch64: ${script.path}: reloaded, generation ${script.number}`);
+      return "done";
     } catch (error) {
+      if (error instanceof NotNow) {
+        return "later";
+      }
       if (error instanceof NeedsPause) {
         qemu.script_reload_later(cstring(script.path));
-      } else if (!(await isStale())) {
+        return "done";
+      }
+      if (!(await isStale()) && !(again && oneLine(named(script.path, error)) === before)) {
         failed(script, named(script.path, error));
         printLine(`qemu-system-aarch64: ${script.lastError}`);
       }
+      return "wrong";
     }
   });
 }

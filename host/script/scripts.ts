@@ -46,6 +46,11 @@ function inUse(): RegisteredClass[] {
   return [...realized, ...early.values()].map(({ registered }) => registered);
 }
 
+/** Has anything a type, be it a device that is not realized yet? */
+export function isInUse(type: string): boolean {
+  return inUse().some(({ cls }) => cls.spec.type === type);
+}
+
 /** Devices made from a script. */
 export function instancesOf({ types }: Script): number {
   return instances.filter((instance) => instance && types.includes(instance.cls.spec.type)).length;
@@ -101,9 +106,9 @@ export function directRegisters(): string {
   return JSON.stringify([...scripts.values()].map(({ types }) => types.map(line).join("")));
 }
 
-/** Closes what generations opened that no device runs any more. */
+/** Closes what generations opened that no device runs any more, and none to come will. */
 export function disposeUnused(script: Script): void {
-  const used = new Set(inUse().map(({ generation }) => generation));
+  const used = new Set([...inUse(), ...classes.values()].map(({ generation }) => generation));
   for (const generation of script.older.filter((older) => !used.has(older))) {
     generation.dispose();
   }

@@ -14,6 +14,8 @@ const UNFINISHED = 300;
 /** How long the text of a script that does not load must stay what it is before its error is of interest, in ms. */
 const SETTLED = 40;
 
+/** Before it is tried again while the machine cannot do with new code, in ms. */
+const LATER = 200;
 /** A file system's times may be behind by a tick of the kernel's, in ms. */
 const TIME_ERROR = 8;
 
@@ -46,6 +48,8 @@ class Watch {
   #seen = new Map<string, bigint>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #working = false;
+  /** The last attempt failed: whatever changes in the folders may be what it lacked. */
+  #wrong = false;
   #unfinishedSince: number | undefined;
 
   constructor(script: Script) {
@@ -58,7 +62,9 @@ class Watch {
    * @param loaded contents that were loaded; those of the other files were at `time` or later, in ms since 1970
    */
   async follow(loaded: ReadonlyMap<string, bigint>, time: number): Promise<void> {
-    const files = await filesOf(this.#script.path);
+    const { path } = this.#script;
+    // While the script is wrong, nobody can tell what it imports.
+    const files = (await filesOf(path)) ?? [...new Set([path, ...this.#seen.keys()])];
     const folders = new Set(files.map((file) => dirname(file)));
     for (const [folder, watcher] of this.#folders) {
       if (!folders.has(folder)) {
@@ -103,8 +109,10 @@ class Watch {
   }
 
   async #act(): Promise<void> {
-    const now = await contents([...this.#seen.keys()]);
-    if (!differ(now, this.#seen)) {
+    const before = this.#seen;
+    const now = await contents([...before.keys()]);
+    const changed = differ(now, before);
+    if (!changed && !this.#wrong) {
       return;
     }
     if ([...now.values()].includes(0n) && this.#isUnfinished()) {
@@ -114,7 +122,13 @@ class Watch {
     this.#unfinishedSince = undefined;
     this.#seen = now;
     const time = Date.now();
-    await reloadChanged(this.#script, () => this.#isStale(now));
+    const outcome = await reloadChanged(this.#script, () => this.#isStale(now), this.#wrong && !changed);
+    if (outcome === "later") {
+      this.#seen = before;
+      this.#soon(LATER);
+      return;
+    }
+    this.#wrong = outcome === "wrong";
     await this.follow(now, time);
   }
 

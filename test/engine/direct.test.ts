@@ -240,6 +240,34 @@ test("room that follows from a direct register is looked at when that was writte
   expect(await poker.read(0)).toBe(7);
 });
 
+test("room that a direct register makes is looked at though nothing else happens", async () => {
+  const path = script(`${HEAD}
+    export default class Gate extends SysBusDevice.with({
+      type: "gate", properties: { chardev: chardev() }, state: { open: u32(0), got: u32(0) },
+      regions: { regs: { size: 0x1000 } },
+    }) {
+      static { registers(Gate, "regs", { OPEN: { at: 0, field: "open" }, GOT: { at: 4, field: "got" } }); }
+      get room() { return this.open ? 8 : 0; }
+      receive(bytes) { this.got += bytes.length; console.error("got", this.got); }
+    }`);
+  const poker = await Poker.start(path, { properties: ",chardev=line", lines: ["line"] });
+  await poker.qemu.line("line").write("hello");
+  expect(await poker.read(4)).toBe(0);
+  await poker.write(0, 1);
+  // The guest does nothing any more: it waits for a command.
+  await poker.stderr.waitFor("got 5", SOON_MS);
+});
+
+test("constants whose reading does something are not direct", async () => {
+  const poker = await Poker.start(
+    script(
+      liar('NOTED: { at: 0x84, values: [5, 6], wasRead: "note" },', 'note() { console.error("noted"); }'),
+    ),
+  );
+  expect(await poker.read(0x88)).toBe(6);
+  await poker.stderr.waitFor("noted", SOON_MS);
+});
+
 test("`info scripts` says which registers are direct", async () => {
   const poker = await Poker.start(script(liar('NEXT: { at: 0x84, read: "next" },', "next() { return 1; }")));
   const reads =

@@ -294,6 +294,38 @@ describe("the old device", () => {
   });
 });
 
+describe("old code that is wrong does not stay for that", () => {
+  test.each([
+    ["preSave() throws", 'preSave() { throw new Error("wrong"); }'],
+    ["save() throws", 'save() { throw new Error("wrong"); } load() {}'],
+    ["retire() throws", 'retire() { throw new Error("wrong"); }'],
+    ["it froze itself", "realize() { Object.freeze(this); }"],
+  ])("when %s", async (_, members) => {
+    const { path, qemu, to } = await start({ members });
+    await to({ members: "load() {} save() { return undefined; }" });
+    expect([await qemu.qtest.readl(BASE), await qemu.qtest.readl(BASE + REG.KEPT)]).toEqual([2, 7]);
+    writeFileSync(path, anew(3));
+    await reload(qemu, path);
+    expect(await qemu.qtest.readl(BASE)).toBe(3);
+  });
+
+  test("when it takes a device of its own away as it retires", async () => {
+    const tail = `export class Part extends SysBusDevice.with({ type: "part", state: { a: u32 } }) {}`;
+    const parent = (retire: string) => ({
+      tail,
+      members: `realize() { this.part = Part.new(); this.object.addChild("part", this.part); this.part.realize(); }
+        retire() { ${retire} }`,
+    });
+    const { path, qemu, to } = await start(parent("this.part.unparent();"));
+    await to(parent(""));
+    expect(await qemu.qtest.readl(BASE)).toBe(2);
+    writeFileSync(path, anew(3, parent("")));
+    await reload(qemu, path);
+    expect(await qemu.qtest.readl(BASE)).toBe(3);
+    expect(qemu.stderr.all).toBe("");
+  });
+});
+
 describe("input", () => {
   const uart = (offset: number): Anew => ({
     spec: "properties: { chardev: chardev() },",

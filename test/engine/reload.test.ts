@@ -191,7 +191,12 @@ describe("a script that is wrong leaves the old code in charge", () => {
 
 describe("what QOM has for good is refused", () => {
   test.each<[string, Anew, Anew, string]>([
-    ["the type's name", {}, { type: "other" }, "type anew is not exported any more"],
+    [
+      "the type's name",
+      {},
+      { type: "other" },
+      "type anew is not exported any more, but there are devices of it",
+    ],
     ["a new property", {}, { spec: "properties: { speed: u32({ default: 1 }) }," }, "property speed is new"],
     [
       "a property that goes",
@@ -291,6 +296,82 @@ describe("what a device was made with is refused for it, and new devices have it
     writeFileSync(path, card(4, ""));
     expect(reload(qemu, path)).rejects.toThrow("the GPIO inputs changed from 1 to 0");
   });
+});
+
+test("a device that was unrealized meanwhile is not realized with what it was not made for", async () => {
+  const { path, qemu } = await change({}, {}, ",id=it");
+  const realized = (value: boolean) =>
+    qemu.qmp.execute("qom-set", { path: "it", property: "realized", value });
+  await realized(false);
+  writeFileSync(path, anew(2, { state: "kept: u32(7), more: u64.array(40000)", spec: 'irqs: ["a", "b"],' }));
+  await reload(qemu, path);
+  expect(realized(true)).rejects.toThrow("anew: the object was made before its script was loaded anew");
+  expect((await scripts(qemu))[0]).toMatchObject({ generation: 2, instances: 0 });
+});
+
+describe("a reload that comes to nothing", () => {
+  test("with a message that is half a character is told of all the same", async () => {
+    const { path, qemu, go } = await change({}, { head: 'throw new Error("ab\u{1f600}".slice(0, 3));' });
+    expect(go()).rejects.toThrow(/:5:\d+: ab/);
+    expect((await scripts(qemu))[0]!["last-error"]).toEndWith("ab\ufffd");
+    writeFileSync(path, anew(3));
+    await reload(qemu, path);
+  });
+
+  test("leaves new types that work, and that the next one knows", async () => {
+    const extra = (value: number) =>
+      `export class Extra extends SysBusDevice.with({ type: "extra", state: {} }) {
+        init() { this.object.addProperty("code", { type: "int", get: () => ${value} }); }
+      }`;
+    const bad = 'export class Zbad extends SysBusDevice.with({ type: "pl011" }) {}';
+    const { path, qemu } = await change({}, {});
+    writeFileSync(path, anew(2, { tail: `${extra(2)}\n${bad}` }));
+    expect(reload(qemu, path)).rejects.toThrow("there is a type 'pl011' already");
+    expect(await code(qemu)).toBe(1);
+    const maker = `make() { globalThis.made = Extra.new(); this.object.addChild("made", globalThis.made); }`;
+    writeFileSync(
+      path,
+      anew(3, { tail: extra(3), members: maker, registers: 'MAKE: { at: 8, write: "make" },' }),
+    );
+    await reload(qemu, path);
+    expect((await scripts(qemu))[0]).toMatchObject({ types: ["anew", "extra"], generation: 2 });
+    await qemu.qtest.writel(BASE + 8, 0);
+    const list = await qemu.qmp.execute<{ name: string; type: string }[]>("qom-list", {
+      path: "/machine/peripheral-anon",
+    });
+    const { name } = list.find(({ type }) => type === "child<anew>")!;
+    const made = `/machine/peripheral-anon/${name}/made`;
+    expect(await qemu.qmp.execute("qom-get", { path: made, property: "code" })).toBe(3);
+  });
+
+  test("because it does not end, ends", async () => {
+    const { path, qemu, go } = await change({}, { head: "await new Promise(() => {});" });
+    expect(go()).rejects.toThrow(`${path}: is not loaded after 5 s: it awaits something that does not come`);
+    writeFileSync(path, anew(3));
+    await reload(qemu, path);
+    expect(await code(qemu)).toBe(3);
+  });
+});
+
+test("while a migration is to come, a reload is not now, and the monitor goes on", async () => {
+  const path = script(anew(1));
+  const qemu = await Qemu.start({
+    args: [...MACHINE, "-device", `script,path=${path},watch=on`, "-incoming", "defer"],
+    qtest: true,
+  });
+  writeFileSync(path, anew(2));
+  expect(reload(qemu, path)).rejects.toThrow("not now: the machine is being saved, loaded or migrated");
+  expect(reload(qemu, path)).rejects.toThrow("not now: the machine is being saved, loaded or migrated");
+  expect(await qemu.qmp.execute("query-status")).toMatchObject({ status: "inmigrate" });
+  expect(qemu.stderr.all).toBe("");
+});
+
+test("new code that does not return, while the machine is stopped, is noticed, and QEMU can end", async () => {
+  const { qemu, go } = await change({}, { members: "migrate() { for (;;); }" });
+  go().catch(() => {});
+  await qemu.stderr.waitFor("has not returned for 1 s", SOON_MS);
+  qemu.signal("SIGTERM");
+  expect(await qemu.waitForExit(SOON_MS)).toEqual({ status: 1, signal: null });
 });
 
 test("an object that was made before is not realized with what it was not made for", async () => {

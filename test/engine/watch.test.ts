@@ -60,6 +60,34 @@ describe("saving a script", () => {
     expect((await scripts(qemu))[0]).toMatchObject({ generation: 5 });
   });
 
+  test("with a mistake in what it imports, too: the module is watched all the same", async () => {
+    const path = script(anew("value", { head: 'import { value } from "./value.ts";' }));
+    const other = join(dirname(path), "value.ts");
+    writeFileSync(other, "export const value = 1;\n");
+    const qemu = await start(path);
+    writeFileSync(other, "export const value = ;\n");
+    expect((await qemu.qmp.waitForEvent("SCRIPT_ERROR")).data).toMatchObject({
+      message: expect.stringContaining("value.ts:1:22: "),
+    });
+    writeFileSync(other, "export const value = 2;\n");
+    await reloaded(qemu);
+    expect(await code(qemu)).toBe(2);
+  });
+
+  test("before a module that it imports is there works when the module comes", async () => {
+    const path = script(anew(1));
+    const qemu = await start(path);
+    writeFileSync(path, anew("value", { head: 'import { value } from "./late.ts";' }));
+    expect((await qemu.qmp.waitForEvent("SCRIPT_ERROR")).data).toMatchObject({
+      message: expect.stringContaining("late.ts"),
+    });
+    writeFileSync(join(dirname(path), "late.ts"), "export const value = 5;\n");
+    await reloaded(qemu);
+    expect(await code(qemu)).toBe(5);
+    await qemu.stderr.waitFor("generation 2\n", SOON_MS);
+    expect(qemu.stderr.lines.filter((line) => line.includes("late.ts"))).toHaveLength(1);
+  });
+
   test("by a name that leads to it through a link", async () => {
     const path = script(anew(1));
     const link = join(dirname(path), "link.ts");

@@ -38,6 +38,20 @@ static void ask_for_room(ScriptChardev *chr)
     }
 }
 
+void script_chardev_doubt_room(ScriptChardev *chr)
+{
+    int room;
+
+    if (chr->room >= SCRIPT_MAX_ROOMS) {
+        return;
+    }
+    room = qatomic_xchg(&script_state.rooms[chr->room], SCRIPT_ROOM_UNKNOWN);
+    if (room != SCRIPT_ROOM_UNKNOWN && room <= (int)chr->queued) {
+        /* Nobody asks for room where there was none */
+        ask_for_room(chr);
+    }
+}
+
 static int can_receive(void *opaque)
 {
     ScriptChardev *chr = opaque;

@@ -347,24 +347,10 @@ static void put_to_rest(ScriptInstance *instance)
     end_life(instance);
 }
 
-/* Nobody has given an object that no script knows what a reload declared */
-static bool check_shape(ScriptInstance *instance, Error **errp)
-{
-    if (!instance->known && instance->shape != instance->type->shape) {
-        error_setg(errp, "the object was made before its script was loaded "
-                   "anew, with another declaration; make another");
-        return false;
-    }
-    return true;
-}
-
 static void bring_to_life(ScriptInstance *instance, Error **errp)
 {
     uint32_t i;
 
-    if (!check_shape(instance, errp)) {
-        return;
-    }
     if (!script_block_migration(instance, errp) ||
         !script_regions_realize(instance, errp)) {
         script_regions_unrealize(instance);
@@ -436,6 +422,17 @@ void *script_instance_state(void *opaque)
     ScriptInstance *instance = opaque;
 
     return instance->state;
+}
+
+/*
+ * Has the object what its type declares?  A reload gives that to those alone
+ * that a script knows.
+ */
+int32_t script_instance_current(void *opaque)
+{
+    ScriptInstance *instance = opaque;
+
+    return instance->shape == instance->type->shape;
 }
 
 uint32_t script_instance_region(void *opaque, uint32_t index)

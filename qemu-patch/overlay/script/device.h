@@ -303,6 +303,9 @@ void script_chardev_end(ScriptChardev *chr);
 void script_chardev_finalize(ScriptChardev *chr);
 void script_chardev_free(ScriptChardev *chr);
 
+/* The script must look for the room for input before any is taken */
+void script_chardev_doubt_room(ScriptChardev *chr);
+
 /* Returns: whether the backend has all that was written */
 bool script_chardev_drain(ScriptChardev *chr);
 

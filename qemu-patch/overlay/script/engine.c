@@ -134,9 +134,12 @@ void script_api_leave(ScriptApiGuard *guard)
     leave_c();
 }
 
+static bool was_armed;
+
 /*
  * For several calls that belong together.  Returns 0 if the caller has the BQL
- * already: it is in the middle of something.
+ * already: it is in the middle of something.  The engine, which is in its event
+ * loop, does not sleep meanwhile: the ticker is to see if it does not return.
  */
 int32_t script_bql_hold(void)
 {
@@ -146,6 +149,8 @@ int32_t script_bql_hold(void)
     held = bql_locked();
     if (!held) {
         bql_lock();
+        was_armed = qatomic_xchg(&engine_armed, false);
+        script_ticker_wake();
     }
     leave_c();
     return !held;
@@ -155,6 +160,10 @@ void script_bql_release(void)
 {
     enter_c();
     bql_unlock();
+    if (was_armed && !script_arm()) {
+        /* What came meanwhile found it awake */
+        ring_doorbell();
+    }
     leave_c();
 }
 

@@ -80,7 +80,7 @@ void script_regions_free(ScriptInstance *instance)
         }
         script_region_words_end(&instance->regions[i]);
     }
-    g_free(instance->regions);
+    g_clear_pointer(&instance->regions, g_free);
 }
 
 /*

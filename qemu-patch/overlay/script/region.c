@@ -182,8 +182,8 @@ static void doubt_rooms(ScriptInstance *instance)
     for (i = 0; i < instance->n_chardevs; i++) {
         ScriptChardev *chr = &instance->chardevs[i];
 
-        if (chr->receives && chr->room < SCRIPT_MAX_ROOMS) {
-            qatomic_set(&script_state.rooms[chr->room], SCRIPT_ROOM_UNKNOWN);
+        if (chr->receives) {
+            script_chardev_doubt_room(chr);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "qapi/qapi-commands-script.h"
 #include "qapi/qapi-events-script.h"
 #include "qapi/qapi-visit-script.h"
@@ -254,7 +255,12 @@ void hmp_script_reload(Monitor *mon, const QDict *qdict)
 static void reload_bh(void *opaque)
 {
     g_autofree char *path = opaque;
-    g_autofree char *json = reload(path, false, NULL);
+    Error *err = NULL;
+    g_autofree char *json = reload(path, false, &err);
+
+    if (err) {
+        error_report_err(err);
+    }
 }
 
 /* Of a file that changed: from the main loop, which can pause the guest */

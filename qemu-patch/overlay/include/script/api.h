@@ -224,6 +224,7 @@ void script_event_error(const char *path, const char *message);
 
 /* Instances */
 void *script_instance_state(void *instance);
+int32_t script_instance_current(void *instance);
 void script_instance_snapshot(void *instance, uint32_t needed);
 void script_instance_restore(void *instance);
 void script_instance_set_blob(void *instance, const void *bytes,
