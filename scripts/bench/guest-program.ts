@@ -41,24 +41,40 @@ export function guestArguments(subject: Subject, program: string, serial = "stdi
   return [...subject.args, ...machine, "-monitor", "none", "-serial", serial, "-kernel", program];
 }
 
+/** A line `NAME COUNT TICKS` that a guest printed. */
+export interface Line {
+  readonly name: string;
+  readonly count: number;
+  /** Of the guest's counter. */
+  readonly ticks: number;
+}
+
 /**
- * The times that a guest printed, by name: ns for one of what it repeated, in each of the calls it timed.
+ * The lines that a guest printed, and how many ticks of its counter are a second.
  *
- * @throws Error when the counter's frequency is not among the lines `NAME COUNT TICKS`
+ * @throws Error when that is not among the lines
  */
-export function parseTimings(transcript: string): ReadonlyMap<string, readonly number[]> {
-  const lines = [...transcript.matchAll(/^(\w+) ([0-9a-f]{16}) ([0-9a-f]{16})\r?$/gm)].map(
+export function parseLines(transcript: string): {
+  readonly lines: readonly Line[];
+  readonly frequency: number;
+} {
+  const all = [...transcript.matchAll(/^(\w+) ([0-9a-f]{16}) ([0-9a-f]{16})\r?$/gm)].map(
     ([, name = "", count = "", ticks = ""]) => ({
       name,
       count: Number(`0x${count}`),
       ticks: Number(`0x${ticks}`),
     }),
   );
-  const frequency = lines.find(({ name }) => name === "frequency")?.ticks;
+  const frequency = all.find(({ name }) => name === "frequency")?.ticks;
   if (!frequency) throw new Error(`the guest did not tell its counter's frequency:\n${transcript}`);
+  return { lines: all.filter(({ name }) => name !== "frequency"), frequency };
+}
+
+/** The times that a guest printed, by name: ns for one of what it repeated, in each of the calls it timed. */
+export function parseTimings(transcript: string): ReadonlyMap<string, readonly number[]> {
+  const { lines, frequency } = parseLines(transcript);
   const times = new Map<string, number[]>();
   for (const { name, count, ticks } of lines) {
-    if (name === "frequency") continue;
     const own = times.get(name) ?? [];
     times.set(name, own);
     own.push(((ticks / frequency) * 1e9) / count);

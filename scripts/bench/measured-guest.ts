@@ -22,28 +22,37 @@ export async function timings(
   subject: Subject,
   program: string,
 ): Promise<ReadonlyMap<string, readonly number[]>> {
+  return parseTimings(await printed(subject, program));
+}
+
+/**
+ * Runs a guest that powers off. @returns all that it printed
+ *
+ * @throws UserError when it does not end within `limit` ms or with status 0
+ */
+export async function printed(subject: Subject, program: string, limit = LIMIT_MS): Promise<string> {
   return await withGuest(subject, guestArguments(subject, program), async (guest) => {
     const awake = setInterval(() => {}, AWAKE_MS);
-    const { status, signal } = await guest.waitForExit(LIMIT_MS).finally(() => clearInterval(awake));
+    const { status, signal } = await guest.waitForExit(limit).finally(() => clearInterval(awake));
     throwIfInterrupted();
     if (status !== 0)
       throw new GuestError(`QEMU ended badly (${signal ?? `status ${status}`})`, guest.everything());
-    return parseTimings(guest.transcript);
+    return guest.transcript;
   });
 }
 
 /**
- * Starts QEMU, and ends it when `body` is done. An interrupt is told as such and not by what it did to the guest.
+ * Starts QEMU, or another program, and ends it when `body` is done. An interrupt is told as such and not by what it did to the guest.
  *
  * @throws UserError with all that the guest printed, when it did not do what `body` waited for
  */
 export async function withGuest<T>(
-  subject: Subject,
+  { program }: Pick<Subject, "program">,
   args: readonly string[],
   body: (guest: Guest) => Promise<T>,
 ): Promise<T> {
   throwIfInterrupted();
-  await using guest = Guest.spawn(subject.program, args);
+  await using guest = Guest.spawn(program, args);
   try {
     return await body(guest);
   } catch (error) {
@@ -65,4 +74,23 @@ export async function letRun(guest: Guest, ms: number): Promise<void> {
   clearTimeout(timer);
   throwIfInterrupted();
   if (ended) throw new GuestError("QEMU ended", guest.everything());
+}
+
+/** How often it is looked whether QEMU, or a script in it, has said something. */
+const LOOK_MS = 20;
+
+/** Waits for what a script prints. @throws GuestError when it does not come within `limit` ms */
+export async function said(
+  guest: Guest,
+  pattern: RegExp,
+  limit: number,
+  what: string,
+): Promise<RegExpExecArray> {
+  const end = performance.now() + limit;
+  for (;;) {
+    const match = pattern.exec(guest.stderr);
+    if (match) return match;
+    if (performance.now() > end) throw new GuestError(`${what} did not come`, guest.everything());
+    await letRun(guest, LOOK_MS);
+  }
 }

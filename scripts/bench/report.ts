@@ -1,6 +1,6 @@
-/** What a run of benches found, for people and for programs. */
-import { type Bench, type Side, type Target, TITLES } from "./bench.ts";
-import type { Result } from "./runner.ts";
+/** What a run of benches found, for people. */
+import { type Column, type Figure, type Target, TITLES } from "./bench.ts";
+import type { About, Result } from "./runner.ts";
 import { type Summary, summary } from "./statistics.ts";
 
 /** A target, and what was measured of it. */
@@ -16,6 +16,9 @@ export interface Verdict {
 
 /** What a figure that is to be compared with no other is compared with. */
 const NOTHING = summary([0]);
+
+/** More columns than this are rows. */
+const MOST_COLUMNS = 3;
 
 /** Those targets whose sides were measured. */
 export function verdicts({ bench, sides }: Result): Verdict[] {
@@ -34,29 +37,56 @@ export function verdicts({ bench, sides }: Result): Verdict[] {
 /** A Markdown table of medians, extremes and ratios, and a line for each target. */
 export function table(result: Result): string {
   const { bench, sides } = result;
-  const columns = [...sides.keys()];
-  const rows = Object.entries(bench.figures).map(([name, { title, unit, digits }]) => [
-    `${title}, ${unit}`,
-    ...columns.map((side) => cell(sides.get(side)?.get(name), baselineOf(result, side, name), digits)),
-  ]);
-  const lines = aligned([[bench.name, ...columns.map((side) => TITLES[side])], ...rows]);
+  const cells = sides.size <= MOST_COLUMNS ? byFigure(result) : bySide(result);
   const told = verdicts(result).map((verdict) => sentence(bench, verdict));
-  return [bench.about, "", ...lines, "", ...told.map((line) => `- ${line}`)].join("\n").trimEnd();
+  const notes = result.notes === undefined ? [] : ["", result.notes];
+  const load = `Load of the machine: ${result.load.map((value) => value.toFixed(1)).join(" to ")}.`;
+  const targets = ["", ...told.map((line) => `- ${line}`)];
+  const about = bench.details ?? `${bench.about[0]?.toUpperCase()}${bench.about.slice(1)}.`;
+  return [about, "", ...aligned(cells), "", load, ...(told.length ? targets : []), ...notes].join("\n");
 }
 
-/** `119.2 (118.0 to 121.3) ×1.02` */
-function cell(figure: Summary | undefined, baseline: Summary | undefined, digits: number): string {
+/** A row for each figure. */
+function byFigure(result: Result): string[][] {
+  const { bench, sides } = result;
+  const measured = Object.entries(bench.figures).filter(([name]) =>
+    [...sides.values()].some((figures) => figures.has(name)),
+  );
+  const rows = measured.map(([name, figure]) => [
+    headOf(figure),
+    ...[...sides.keys()].map((side) => cell(result, side, name, figure)),
+  ]);
+  return [[bench.name, ...[...sides.keys()].map((side) => TITLES[side])], ...rows];
+}
+
+/** A row for each side. */
+function bySide(result: Result): string[][] {
+  const { bench, sides } = result;
+  const figures = Object.entries(bench.figures);
+  const rows = [...sides.keys()].map((side) => [
+    TITLES[side],
+    ...figures.map(([name, figure]) => cell(result, side, name, figure)),
+  ]);
+  return [[bench.name, ...figures.map(([, figure]) => headOf(figure))], ...rows];
+}
+
+const headOf = ({ title, unit }: Figure) => (unit === "" ? title : `${title}, ${unit}`);
+
+/** `119.2 (118.0 to 121.3) ×1.02`; of one sample without the extremes. */
+function cell(result: Result, side: Column, name: string, { digits }: Figure): string {
+  const figure = result.sides.get(side)?.get(name);
   if (!figure) return "";
+  const baseline = baselineOf(result, side, name);
   const [median, min, max] = [figure.median, figure.min, figure.max].map((value) => value.toFixed(digits));
   const ratio = baseline && baseline.median > 0 ? ` ×${(figure.median / baseline.median).toFixed(3)}` : "";
-  return `${median} (${min} to ${max})${ratio}`;
+  return figure.samples.length === 1 ? `${median}${ratio}` : `${median} (${min} to ${max})${ratio}`;
 }
 
-function baselineOf({ bench, sides }: Result, side: Side, figure: string): Summary | undefined {
+function baselineOf({ bench, sides }: Result, side: Column, figure: string): Summary | undefined {
   return side === bench.baseline ? undefined : sides.get(bench.baseline)?.get(figure);
 }
 
-function sentence(bench: Bench, { target, measured, ofMinima, met }: Verdict): string {
+function sentence(bench: About, { target, measured, ofMinima, met }: Verdict): string {
   const { title, unit } = bench.figures[target.figure] ?? { title: target.figure, unit: "" };
   if (target.compare === "value") {
     const [median, least] = [measured, ofMinima].map((value) => value.toFixed(2));
@@ -75,35 +105,11 @@ function signed(value: number): string {
   return `${value >= 0 ? "+" : ""}${value.toFixed(2)}`;
 }
 
+/** Cells as the lines of a Markdown table; the first row is its head. */
 export function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     `| ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   const [head = [], ...body] = rows;
   return [line(head), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...body.map(line)];
-}
-
-/** Where and with what the figures were measured. */
-export interface Setting {
-  readonly date: string;
-  readonly commit: string;
-  readonly cpu: string;
-  readonly cores: number;
-  readonly kernel: string;
-  readonly rounds: number;
-}
-
-/** The whole result. Names in it are kept, so that two results can be compared. */
-export function json(setting: Setting, results: readonly Result[]): string {
-  const benches = results.map(({ bench, sides }) => [
-    bench.name,
-    {
-      about: bench.about,
-      baseline: bench.baseline,
-      figures: bench.figures,
-      sides: Object.fromEntries([...sides].map(([side, figures]) => [side, Object.fromEntries(figures)])),
-    },
-  ]);
-  const targets = results.flatMap(verdicts).map(({ target, ...verdict }) => ({ ...target, ...verdict }));
-  return `${JSON.stringify({ format: 1, setting, benches: Object.fromEntries(benches), targets }, null, 2)}\n`;
 }

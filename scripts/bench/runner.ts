@@ -1,33 +1,62 @@
 /** Runs benches: rounds, and in each round every subject once, so that what disturbs the machine disturbs all. */
-import { type Bench, type Sample, type Side, type Subject, TITLES } from "./bench.ts";
+import { loadavg } from "node:os";
+import { type Bench, type Column, type Sample, type Settings, type Subject, TITLES } from "./bench.ts";
 import { type Summary, summary } from "./statistics.ts";
 
+/** What a bench says about itself; a file of results has it too. */
+export type About = Pick<Bench, "name" | "about" | "details" | "baseline" | "figures" | "targets">;
+
 export interface Result {
-  readonly bench: Bench;
-  /** By side and figure; what a side does not have is missing. */
-  readonly sides: ReadonlyMap<Side, ReadonlyMap<string, Summary>>;
+  readonly bench: About;
+  /** By column and figure; what a column does not have is missing. Samples are in the order of rounds. */
+  readonly sides: ReadonlyMap<Column, ReadonlyMap<string, Summary>>;
+  /** How many processes wanted a CPU, on average over a minute, before the first run and after the last. */
+  readonly load: readonly [number, number];
+  /** Markdown, for people. */
+  readonly notes: string | undefined;
 }
 
 /** Says one line about how far the run is. */
 export type Progress = (line: string) => void;
 
+/** One column, once. */
+interface Runner {
+  readonly column: Column;
+  run(): Promise<Sample>;
+}
+
 export async function runBench(
   bench: Bench,
   subjects: readonly Subject[],
-  rounds: number,
+  asked: number,
+  settings: Settings,
   progress: Progress,
 ): Promise<Result> {
-  await bench.prepare?.();
-  const samples = new Map<Side, Sample[]>(subjects.map(({ side }) => [side, []]));
+  const before = load();
+  await bench.prepare?.(settings);
+  const taking = subjects.filter(({ side }) => bench.sides?.includes(side) ?? true);
+  const runners: Runner[] = taking.map((subject) => ({
+    column: subject.side,
+    run: () => bench.run(subject),
+  }));
+  for (const peer of (await bench.peers?.()) ?? [])
+    runners.push({ column: peer, run: async () => (await bench.runPeer?.(peer)) ?? {} });
+  const rounds = Math.min(asked, bench.rounds ?? asked);
+  const samples = new Map<Column, Sample[]>(runners.map(({ column }) => [column, []]));
   for (let round = 0; round < rounds; round++) {
     // Every other round backwards, so that nobody always comes after the same one.
-    for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
-      const sample = await bench.run(subject);
-      samples.get(subject.side)?.push(sample);
-      progress(`${bench.name} ${round + 1}/${rounds} ${TITLES[subject.side]}: ${told(bench, sample)}`);
+    for (const { column, run } of round % 2 === 0 ? runners : runners.toReversed()) {
+      const sample = await run();
+      samples.get(column)?.push(sample);
+      progress(`${bench.name} ${round + 1}/${rounds} ${TITLES[column]}: ${told(bench, sample)}`);
     }
   }
-  return { bench, sides: new Map([...samples].map(([side, list]) => [side, summaries(bench, list)])) };
+  const sides = new Map([...samples].map(([column, list]) => [column, summaries(bench, list)]));
+  return { bench, sides, load: [before, load()], notes: bench.notes?.() };
+}
+
+function load(): number {
+  return Math.round((loadavg()[0] ?? NaN) * 100) / 100;
 }
 
 function summaries(bench: Bench, samples: readonly Sample[]): ReadonlyMap<string, Summary> {

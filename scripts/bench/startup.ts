@@ -20,8 +20,8 @@ export const startup: Bench = {
     memory: { title: "peak resident memory by then", unit: "MB", digits: 1 },
   },
   targets: [
-    { figure: "time", side: "script", against: "stock", compare: "difference", atMost: 200 },
-    { figure: "memory", side: "script", against: "stock", compare: "difference", atMost: 100 },
+    { figure: "time", side: "script", against: "stock", compare: "difference", atMost: 120 },
+    { figure: "memory", side: "script", against: "stock", compare: "difference", atMost: 80 },
   ],
 
   async prepare() {

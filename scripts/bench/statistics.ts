@@ -17,6 +17,15 @@ export function quantile(sorted: readonly number[], q: number): number {
   return below + (above - below) * (place - Math.floor(place));
 }
 
+/**
+ * How surely one set of samples lies above another: the share of all pairs of an old and a new sample in which the new
+ * one is larger; ties count half. Of samples of the same thing it is near 0.5.
+ */
+export function shareAbove(old: readonly number[], now: readonly number[]): number {
+  const wins = now.flatMap((b) => old.map((a): number => (b > a ? 1 : b === a ? 0.5 : 0)));
+  return wins.reduce((sum, win) => sum + win, 0) / wins.length;
+}
+
 /** Of the times of many calls, the one that a tenth of them stay below. */
 const UNDISTURBED = 0.1;
 

@@ -35,6 +35,16 @@ export function subjectsOf(sides: readonly Side[]): Subject[] {
   return sides.map((side) => ({ side, ...all[side] }));
 }
 
+/** Options that make a device of a script, whose path is from the project's root. */
+export function scriptDevice(path: string, properties = ""): string[] {
+  return ["-device", `script,path=${escapeComma(join(paths.root, path))}${properties}`];
+}
+
+/** The same of scripts/bench/devices/NAME.ts. */
+export function benchDevice(name: string, properties = ""): string[] {
+  return scriptDevice(join("scripts", "bench", "devices", `${name}.ts`), properties);
+}
+
 /** QEMU ends an option's value at a comma; a doubled one is part of it. */
 export function escapeComma(value: string): string {
   return value.replaceAll(",", ",,");

@@ -1,13 +1,11 @@
 /** How soon a sleeping guest, or a script, answers a byte. */
-import { join } from "node:path";
 import { type Guest, GuestError } from "../lib/guest.ts";
-import { paths } from "../lib/paths.ts";
 import type { Bench, Subject } from "./bench.ts";
 import { assemble, guestArguments } from "./guest-program.ts";
 import { letRun, withGuest } from "./measured-guest.ts";
 import { PipeLine } from "./ping.ts";
 import { quantile } from "./statistics.ts";
-import { escapeComma } from "./subjects.ts";
+import { benchDevice, escapeComma } from "./subjects.ts";
 
 const PINGS = 1_000;
 /** The first ones, not counted, while code is compiled. */
@@ -57,8 +55,7 @@ async function echoOfGuest(subject: Subject): Promise<[number, number]> {
 /** The guest does nothing; its first byte tells that the device is there. */
 async function echoOfDevice(subject: Subject): Promise<[number, number]> {
   using line = await PipeLine.make();
-  const script = escapeComma(join(paths.root, "scripts", "bench", "echo.ts"));
-  const device = ["-device", `script,path=${script},chardev=line`];
+  const device = benchDevice("echo", ",chardev=line");
   const args = [...guestArguments(subject, sleeping), ...chardevOf(line), ...device];
   return await withGuest(subject, args, async (guest) => {
     await guest.waitFor("R", START_LIMIT_MS, "the guest's first byte");

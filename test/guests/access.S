@@ -6,6 +6,8 @@
  */
         .include "common.inc"
 
+        .equ    KINDS, 5
+
         .macro  access_loop name, instruction:vararg
         .balign 64
 \name:
@@ -19,6 +21,7 @@
 
         access_loop empty, nop
         access_loop read_fr, ldr w3, [x1, #UART_FR]
+        access_loop write_ilpr, str w2, [x1, #UART_ILPR]
         access_loop read_mis, ldr w3, [x1, #UART_MIS]
         access_loop write_imsc, str w2, [x1, #UART_IMSC]
 
@@ -30,24 +33,25 @@
 guest:
         print_frequency
         /* All of them first: what has seen one register only may be faster than it is later. */
-        .irp    function, empty, read_fr, read_mis, write_imsc
+        .irp    function, empty, read_fr, write_ilpr, read_mis, write_imsc
         warm    \function
         .endr
         ldr     x28, =times
         ldr     x27, =CALLS
-1:      measure empty, CHUNK
-        measure read_fr, CHUNK
-        measure read_mis, CHUNK
-        measure write_imsc, CHUNK
+1:
+        .irp    function, empty, read_fr, write_ilpr, read_mis, write_imsc
+        measure \function, CHUNK
+        .endr
         subs    x27, x27, #1
         b.ne    1b
-        print_times empty, times, 0, 4, CALLS, CHUNK
-        print_times read_fr, times, 1, 4, CALLS, CHUNK
-        print_times read_mis, times, 2, 4, CALLS, CHUNK
-        print_times write_imsc, times, 3, 4, CALLS, CHUNK
+        print_times empty, times, 0, KINDS, CALLS, CHUNK
+        print_times read_fr, times, 1, KINDS, CALLS, CHUNK
+        print_times write_ilpr, times, 2, KINDS, CALLS, CHUNK
+        print_times read_mis, times, 3, KINDS, CALLS, CHUNK
+        print_times write_imsc, times, 4, KINDS, CALLS, CHUNK
         b       power_off
 
         .section .bss
         .balign 8
 times:
-        .skip   CALLS * 4 * 8
+        .skip   CALLS * KINDS * 8

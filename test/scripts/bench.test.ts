@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { perAccess } from "../../scripts/bench/access.ts";
-import type { Bench, Subject } from "../../scripts/bench/bench.ts";
-import { assemble, parseTimings } from "../../scripts/bench/guest-program.ts";
-import { timings } from "../../scripts/bench/measured-guest.ts";
+import type { Bench } from "../../scripts/bench/bench.ts";
+import { parseTimings } from "../../scripts/bench/guest-program.ts";
 import { PipeLine } from "../../scripts/bench/ping.ts";
 import { cpuSecondsIn, peakMegabytesIn } from "../../scripts/bench/process-figures.ts";
-import { json, table, verdicts } from "../../scripts/bench/report.ts";
+import { table, verdicts } from "../../scripts/bench/report.ts";
+import { json, readRun } from "../../scripts/bench/results.ts";
 import { runBench } from "../../scripts/bench/runner.ts";
-import { quantile, summary, undisturbed } from "../../scripts/bench/statistics.ts";
+import { quantile, shareAbove, summary, undisturbed } from "../../scripts/bench/statistics.ts";
 import { subjectsOf } from "../../scripts/bench/subjects.ts";
 
 describe("statistics", () => {
@@ -26,6 +26,13 @@ describe("statistics", () => {
     expect(time).toBe(10);
     expect(above).toBeCloseTo(100 * (170 / 11 / 10 - 1));
     expect(undisturbed([7, 7])).toEqual({ time: 7, above: 0 });
+  });
+
+  test("how surely one set of samples is above another", () => {
+    expect(shareAbove([1, 2, 3], [4, 5, 6])).toBe(1);
+    expect(shareAbove([4, 5, 6], [1, 2, 3])).toBe(0);
+    expect(shareAbove([1, 2], [1, 2])).toBe(0.5);
+    expect(shareAbove([1, 3], [2, 4])).toBe(0.75);
   });
 });
 
@@ -47,9 +54,21 @@ describe("what a guest prints", () => {
 
   test("the loop around an access does not count", () => {
     const times = new Map(
-      Object.entries({ empty: [2, 2, 2], read_fr: [102], read_mis: [112], write_imsc: [122] }),
+      Object.entries({
+        empty: [2, 2, 2],
+        read_fr: [102],
+        write_ilpr: [107],
+        read_mis: [112],
+        write_imsc: [122],
+      }),
     );
-    expect(perAccess(times)).toEqual({ read_fr: 100, read_mis: 110, write_imsc: 120, above: 0 });
+    expect(perAccess(times)).toEqual({
+      read_fr: 100,
+      write_ilpr: 105,
+      read_mis: 110,
+      write_imsc: 120,
+      above: 0,
+    });
   });
 });
 
@@ -60,6 +79,7 @@ test("figures of a process, whatever its name", () => {
 
 describe("a run", () => {
   const values = { stock: [10, 30], library: [20, 20], script: [21, 25] };
+  const nothing = { seconds: 1 };
   const bench = (turns: string[]): Bench => {
     const left = structuredClone(values);
     return {
@@ -80,16 +100,16 @@ describe("a run", () => {
         const time = left[side].shift() ?? NaN;
         return side === "script" ? { time, extra: 7 } : { time };
       },
+      notes: () => "more",
     };
   };
   const setting = { date: "now", commit: "c", cpu: "x", cores: 2, kernel: "k", rounds: 2 };
+  const sides = ["stock", "library", "script"] as const;
 
   test("takes turns, and compares medians", async () => {
     const turns: string[] = [];
     const lines: string[] = [];
-    const result = await runBench(bench(turns), subjectsOf(["stock", "library", "script"]), 2, (line) =>
-      lines.push(line),
-    );
+    const result = await runBench(bench(turns), subjectsOf(sides), 2, nothing, (line) => lines.push(line));
     expect(turns).toEqual(["stock", "library", "script", "script", "library", "stock"]);
     expect(lines[2]).toBe("sample 1/2 TypeScript: time 21.0 ms, extra 7 s");
     expect(verdicts(result).map(({ measured, met }) => [measured, met])).toEqual([
@@ -98,36 +118,88 @@ describe("a run", () => {
     ]);
     expect(table(result)).toBe(
       [
-        "a sample",
+        "A sample.",
         "",
         "| sample   | stock QEMU                 | C in the library    | TypeScript                 |",
         "| -------- | -------------------------- | ------------------- | -------------------------- |",
         "| time, ms | 20.0 (10.0 to 30.0) ×1.000 | 20.0 (20.0 to 20.0) | 23.0 (21.0 to 25.0) ×1.150 |",
         "| extra, s |                            |                     | 7 (7 to 7)                 |",
         "",
+        `Load of the machine: ${result.load[0].toFixed(1)} to ${result.load[1].toFixed(1)}.`,
+        "",
         "- time: TypeScript against C in the library 1.150 times (minima 1.050), at most 1.15: met",
         "- time: TypeScript against stock QEMU +3.00 ms (minima +11.00), at most +2: MISSED",
+        "",
+        "more",
       ].join("\n"),
     );
-    const written = JSON.parse(json(setting, [result]));
-    expect(written.setting).toEqual(setting);
-    expect(written.benches.sample.sides.script.time).toEqual({
-      median: 23,
-      min: 21,
-      max: 25,
-      samples: [21, 25],
-    });
-    expect(written.targets[1]).toMatchObject({ bench: "sample", figure: "time", measured: 3, met: false });
+  });
+
+  test("is written to a file, and read again", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "qemu-script-test-"));
+    try {
+      const result = await runBench(bench([]), subjectsOf(sides), 2, nothing, () => {});
+      const text = json({ setting, results: [result] });
+      const written = JSON.parse(text);
+      expect(written.setting).toEqual(setting);
+      expect(written.benches.sample.sides.script.time).toEqual({
+        median: 23,
+        min: 21,
+        max: 25,
+        samples: [21, 25],
+      });
+      expect(written.targets[1]).toMatchObject({ bench: "sample", figure: "time", measured: 3, met: false });
+      const file = join(folder, "results.json");
+      writeFileSync(file, text);
+      const again = readRun(file);
+      expect(again.setting).toEqual(setting);
+      expect(again.results.map(table)).toEqual([table(result)]);
+      writeFileSync(file, "{}");
+      expect(() => readRun(file)).toThrow("is no file of results");
+      writeFileSync(file, "[");
+      expect(() => readRun(file)).toThrow(file);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("peers take part, in rows if there are many; sides and rounds that a bench has no use for do not", async () => {
+    const turns: string[] = [];
+    const { targets: _, notes: __, ...rest } = bench(turns);
+    const withPeers: Bench = {
+      ...rest,
+      ...{ targets: [], sides: ["library", "script"], rounds: 1 },
+      peers: async () => ["callback", "socketC"],
+      runPeer: async (peer) => {
+        turns.push(peer);
+        return { time: 40 };
+      },
+    };
+    const result = await runBench(withPeers, subjectsOf(sides), 7, nothing, () => {});
+    expect(turns).toEqual(["library", "script", "callback", "socketC"]);
+    expect(table(result)).toStartWith(
+      [
+        "A sample.",
+        "",
+        "| sample                       | time, ms    | extra, s |",
+        "| ---------------------------- | ----------- | -------- |",
+        "| C in the library             | 20.0        |          |",
+        "| TypeScript                   | 21.0 ×1.050 | 7        |",
+        "| JSCallback alone             | 40.0 ×2.000 |          |",
+        "| process in C behind a socket | 40.0 ×2.000 |          |",
+      ].join("\n"),
+    );
   });
 
   test("a side that is not there is left out", async () => {
-    const result = await runBench(bench([]), subjectsOf(["library", "script"]), 1, () => {});
+    const result = await runBench(bench([]), subjectsOf(["library", "script"]), 1, nothing, () => {});
     expect([...result.sides.keys()]).toEqual(["library", "script"]);
     expect(verdicts(result)).toHaveLength(1);
   });
 
   test("a figure that could not be measured is an error", async () => {
-    await expect(runBench(bench([]), subjectsOf(["stock"]), 3, () => {})).rejects.toThrow("gave no time");
+    const run = runBench(bench([]), subjectsOf(["stock"]), 3, nothing, () => {});
+    await expect(run).rejects.toThrow("gave no time");
   });
 });
 
@@ -141,41 +213,4 @@ test("bytes go through the pipes that QEMU would open", async () => {
     expect([line.take(), line.take()]).toEqual(["x".charCodeAt(0), "y".charCodeAt(0)]);
   }
   expect(existsSync(`${path}.in`)).toBe(false);
-});
-
-describe("the guest of the bench `access`", () => {
-  const trace = ["-trace", "pl011_read", "-trace", "pl011_write"];
-
-  async function traced(subject: Subject, program: string): Promise<{ log: string; names: string[] }> {
-    const directory = mkdtempSync(join(tmpdir(), "qemu-script-test-"));
-    try {
-      const log = join(directory, "log");
-      const args = [...subject.args, ...trace, "-D", log];
-      const times = await timings({ ...subject, args }, program);
-      return { log: readFileSync(log, "utf8"), names: [...times.keys()] };
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
-  }
-
-  test("reaches the device once for each access it counts", async () => {
-    const program = await assemble("access", { CHUNK: 50, CALLS: 3, WARMUP: 10 });
-    const { log, names } = await traced(subjectsOf(["library"])[0]!, program);
-    const count = (pattern: RegExp): number => log.match(pattern)?.length ?? 0;
-    expect(names).toEqual(["empty", "read_fr", "read_mis", "write_imsc"]);
-    expect(count(/^pl011_read addr 0x018 /gm)).toBe(160);
-    expect(count(/^pl011_read addr 0x040 /gm)).toBe(160);
-    expect(count(/^pl011_write addr 0x038 /gm)).toBe(160);
-  });
-
-  test("prints as many times on the scripted UART", async () => {
-    const program = await assemble("access", { CHUNK: 50, CALLS: 3, WARMUP: 10 });
-    const times = await timings(subjectsOf(["script"])[0]!, program);
-    expect([...times].map(([name, calls]) => [name, calls.length])).toEqual([
-      ["empty", 3],
-      ["read_fr", 3],
-      ["read_mis", 3],
-      ["write_imsc", 3],
-    ]);
-  });
 });
