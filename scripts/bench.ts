@@ -5,22 +5,32 @@ import { access } from "./bench/access.ts";
 import type { Bench, Side } from "./bench/bench.ts";
 import { busy } from "./bench/busy.ts";
 import { comparison } from "./bench/compare.ts";
+import { dma } from "./bench/dma.ts";
+import { fair } from "./bench/fair.ts";
 import { idle } from "./bench/idle.ts";
+import { irq } from "./bench/irq.ts";
+import { latency } from "./bench/latency.ts";
 import { linux } from "./bench/linux.ts";
+import { many } from "./bench/many.ts";
 import { help, type Options, parse } from "./bench/options.ts";
 import { reload } from "./bench/reload.ts";
 import { table } from "./bench/report.ts";
 import { json, type Run, readRun, type Setting } from "./bench/results.ts";
 import { type Result, runBench } from "./bench/runner.ts";
+import { smp } from "./bench/smp.ts";
 import { startup } from "./bench/startup.ts";
 import { checkGiven, givenProgram, subjectsOf } from "./bench/subjects.ts";
+import { timer } from "./bench/timer.ts";
 import { wake } from "./bench/wake.ts";
 import { runMain, say } from "./lib/cli.ts";
 import { paths } from "./lib/paths.ts";
 import { prepare } from "./lib/prepare.ts";
 import { output } from "./lib/process.ts";
 
-const BENCHES: readonly Bench[] = [...[access, busy], ...[startup, wake, idle, linux, reload]];
+const BENCHES: readonly Bench[] = [
+  ...[access, busy, irq, timer, dma, smp, fair, many, latency],
+  ...[startup, wake, idle, linux, reload],
+];
 
 await runMain(async () => {
   const options = parse(Bun.argv.slice(2), BENCHES);
