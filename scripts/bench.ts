@@ -13,6 +13,8 @@ import { latency } from "./bench/latency.ts";
 import { linux } from "./bench/linux.ts";
 import { many } from "./bench/many.ts";
 import { help, type Options, parse } from "./bench/options.ts";
+import { peers } from "./bench/peers.ts";
+import { picture } from "./bench/picture.ts";
 import { reload } from "./bench/reload.ts";
 import { table } from "./bench/report.ts";
 import { json, type Run, readRun, type Setting } from "./bench/results.ts";
@@ -28,7 +30,7 @@ import { prepare } from "./lib/prepare.ts";
 import { output } from "./lib/process.ts";
 
 const BENCHES: readonly Bench[] = [
-  ...[access, busy, irq, timer, dma, smp, fair, many, latency],
+  ...[access, peers, busy, irq, timer, dma, smp, fair, many, latency],
   ...[startup, wake, idle, linux, reload],
 ];
 
@@ -43,6 +45,7 @@ await runMain(async () => {
   const text = json(run);
   if (options.json) process.stdout.write(text);
   if (options.out !== undefined) writeFileSync(options.out, text);
+  if (options.svg !== undefined) writeFileSync(options.svg, picture(run));
   if (old) (options.json ? say : console.log)(comparison(old, run));
   return 0;
 });

@@ -52,8 +52,10 @@ export function missingFrom(names: readonly string[], installed: string): string
   return names.filter((name) => !present.has(name));
 }
 
-export async function missingPackages(): Promise<string[]> {
-  const names = SYSTEM_PACKAGES.map(({ name }) => name);
+/** Which packages are not installed: of those that building and testing need, or of others. */
+export async function missingPackages(
+  names: readonly string[] = SYSTEM_PACKAGES.map(({ name }) => name),
+): Promise<string[]> {
   // It lists all: asked for names, its status is 1 when it does not know one of them.
   const format = `-f=\${Package} \${db:Status-Status}\\n`;
   const installed = await output("dpkg-query", ["-W", format]);
