@@ -8,6 +8,7 @@ import { comparison } from "./bench/compare.ts";
 import { dma } from "./bench/dma.ts";
 import { fair } from "./bench/fair.ts";
 import { idle } from "./bench/idle.ts";
+import { instructions } from "./bench/instructions.ts";
 import { irq } from "./bench/irq.ts";
 import { latency } from "./bench/latency.ts";
 import { linux } from "./bench/linux.ts";
@@ -31,7 +32,7 @@ import { output } from "./lib/process.ts";
 
 const BENCHES: readonly Bench[] = [
   ...[access, peers, busy, irq, timer, dma, smp, fair, many, latency],
-  ...[startup, wake, idle, linux, reload],
+  ...[startup, wake, idle, linux, reload, instructions],
 ];
 
 await runMain(async () => {

@@ -1,5 +1,5 @@
 /** What Linux knows about a process: proc(5). */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** USER_HZ, in which the kernel tells times to programs. */
 const TICKS_PER_SECOND = 100;
@@ -22,4 +22,18 @@ export function peakMegabytes(pid: number): number {
 
 export function peakMegabytesIn(status: string): number {
   return (Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? NaN) * 1024) / 1e6;
+}
+
+export interface Thread {
+  readonly id: number;
+  readonly cpuSeconds: number;
+}
+
+/** The threads of a process. */
+export function threadsOf(pid: number): Thread[] {
+  const folder = `/proc/${pid}/task`;
+  return readdirSync(folder).map((id) => ({
+    id: Number(id),
+    cpuSeconds: cpuSecondsIn(readFileSync(`${folder}/${id}/stat`, "utf8")),
+  }));
 }
