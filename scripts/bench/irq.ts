@@ -5,9 +5,9 @@ import { timings } from "./measured-guest.ts";
 import { undisturbed } from "./statistics.ts";
 import { benchDevice, scriptDevice } from "./subjects.ts";
 
-/** About 8 ms: turns of the event loop, every 4 ms, are in each call. */
-const CHUNK = 25_000;
-const CALLS = 60;
+/** About 2 ms, as in the bench `access`. */
+const CHUNK = 4_000;
+const CALLS = 300;
 const WARMUP = 500_000;
 /** Of the level, in each repetition. */
 const CHANGES = 2;

@@ -1,4 +1,5 @@
 /** Does an access cost more if there are many scripted devices? */
+import { CHUNK } from "./access.ts";
 import type { Bench, Subject } from "./bench.ts";
 import { assemble } from "./guest-program.ts";
 import { timings } from "./measured-guest.ts";
@@ -7,8 +8,7 @@ import { benchDevice } from "./subjects.ts";
 
 /** Each has a page of virt's platform bus. */
 const MANY = 64;
-const CHUNK = 64_000;
-const CALLS = 60;
+const CALLS = 250;
 const WARMUP = 1_000_000;
 
 const programs = { one: "", many: "" };

@@ -8,7 +8,7 @@ import { GuestError } from "../lib/guest.ts";
 import { paths } from "../lib/paths.ts";
 import { startLog, throwIfInterrupted } from "../lib/process.ts";
 import { installPackages, missingPackages } from "../lib/system-packages.ts";
-import { perAccess } from "./access.ts";
+import { CHUNK, perAccess } from "./access.ts";
 import { type Bench, PEERS, type Peer, type Sample } from "./bench.ts";
 import { assemble } from "./guest-program.ts";
 import { timings, withGuest } from "./measured-guest.ts";
@@ -22,16 +22,15 @@ const PYTHON = "/usr/bin/python3";
 const LIMIT_MS = 120_000;
 
 /** As in the bench `access`, with fewer calls. */
-const GUEST = { CHUNK: 64_000, CALLS: 40, WARMUP: 1_000_000 };
-const READS = 64_000;
-const LOOPS = 20;
+const GUEST = { CHUNK, CALLS: 200, WARMUP: 1_000_000 };
+const LOOPS = 100;
 /** An access through a socket takes a hundred times as long. */
-const SOCKET_READS = 2_000;
+const SOCKET_READS = 200;
 
 /** `subs x0, x0, #1; b.ne` to the instruction before: the loops of test/guests/access.S, x1 where the register is. */
 const REPEAT = [0xf100_0400, 0x54ff_ffc1];
 const CODE = { empty: [0xd503_201f, ...REPEAT], read: [0xb940_0023, ...REPEAT] } as const;
-const UNICORN_ARGUMENTS = [hex(CODE.empty), hex(CODE.read), `${READS}`, `${LOOPS}`];
+const UNICORN_ARGUMENTS = [hex(CODE.empty), hex(CODE.read), `${CHUNK}`, `${LOOPS}`];
 
 /** The bytes of instructions. */
 function hex(words: readonly number[]): string {
@@ -93,7 +92,7 @@ const script = (name: string): string => join(paths.root, "scripts", "bench", "p
 const RUNS: Readonly<Record<Peer, () => Promise<Sample>>> = {
   unicornPython: () => timed([PYTHON, script("unicorn-device.py"), ...UNICORN_ARGUMENTS]),
   unicornBun: () => timed([process.execPath, script("unicorn-device.ts"), ...UNICORN_ARGUMENTS]),
-  callback: () => timed([process.execPath, script("callback.ts"), programs.callback, `${READS}`, `${LOOPS}`]),
+  callback: () => timed([process.execPath, script("callback.ts"), programs.callback, `${CHUNK}`, `${LOOPS}`]),
   socketC: () => throughSocket((path) => [programs.socket, "server", path]),
   socketBun: () => throughSocket((path) => [process.execPath, script("socket-device.ts"), path]),
 };

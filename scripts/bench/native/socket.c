@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ = 0, MIS = 0x40, WARMUP = 3 };
+enum { READ = 0, MIS = 0x40, WARMUP = 10 };
 
 typedef struct Request {
     uint32_t kind;

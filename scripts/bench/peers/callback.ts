@@ -5,7 +5,7 @@
 import { dlopen, JSCallback } from "bun:ffi";
 
 const MIS = 0x40;
-const WARMUP = 3;
+const WARMUP = 10;
 
 const [library = "", callsText, loopsText] = Bun.argv.slice(2);
 const [calls, loops] = [Number(callsText), Number(loopsText)];

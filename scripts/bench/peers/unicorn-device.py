@@ -15,7 +15,7 @@ from unicorn.arm64_const import UC_ARM64_REG_X0, UC_ARM64_REG_X1
 CODE = 0x40080000
 DEVICE = 0x09000000
 MIS = 0x40
-WARMUP = 3
+WARMUP = 10
 
 
 class Device:

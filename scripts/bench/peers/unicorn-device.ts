@@ -7,7 +7,7 @@ import { dlopen, FFIType, JSCallback, type Pointer, ptr } from "bun:ffi";
 const CODE = 0x4008_0000;
 const DEVICE = 0x0900_0000;
 const MIS = 0x40;
-const WARMUP = 3;
+const WARMUP = 10;
 
 /** unicorn.h, arm64.h */
 const UC_ARCH_ARM64 = 2;
