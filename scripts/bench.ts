@@ -1,5 +1,5 @@
 /** npm run bench: what scripted devices cost, against QEMU's own, measured side by side. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { access } from "./bench/access.ts";
 import type { Bench, Side } from "./bench/bench.ts";
@@ -14,10 +14,11 @@ import { latency } from "./bench/latency.ts";
 import { linux } from "./bench/linux.ts";
 import { many } from "./bench/many.ts";
 import { help, type Options, parse } from "./bench/options.ts";
+import { updated } from "./bench/page.ts";
 import { peers } from "./bench/peers.ts";
 import { picture } from "./bench/picture.ts";
 import { reload } from "./bench/reload.ts";
-import { table } from "./bench/report.ts";
+import { table, targetTable } from "./bench/report.ts";
 import { json, type Run, readRun, type Setting } from "./bench/results.ts";
 import { type Result, runBench } from "./bench/runner.ts";
 import { smp } from "./bench/smp.ts";
@@ -47,6 +48,10 @@ await runMain(async () => {
   if (options.json) process.stdout.write(text);
   if (options.out !== undefined) writeFileSync(options.out, text);
   if (options.svg !== undefined) writeFileSync(options.svg, picture(run));
+  if (options.page !== undefined)
+    writeFileSync(options.page, updated(readFileSync(options.page, "utf8"), run));
+  const targets = targetTable(run.results);
+  if (!options.json && run.results.length > 1 && targets !== undefined) console.log(`\n${targets}\n`);
   if (old) (options.json ? say : console.log)(comparison(old, run));
   return 0;
 });

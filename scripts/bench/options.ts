@@ -21,6 +21,8 @@ export interface Options {
   readonly json: boolean;
   readonly out: string | undefined;
   readonly svg: string | undefined;
+  /** A page whose tables are to be replaced. */
+  readonly page: string | undefined;
 }
 
 export const help = (benches: readonly Bench[]): string => `Usage: npm run bench [-- OPTIONS]
@@ -41,6 +43,7 @@ OPTIONS
   --json          print JSON in place of the tables
   --out FILE      write the JSON to FILE as well
   --svg FILE      draw the picture of docs/performance.md; needs the benches access and peers
+  --page FILE     replace the tables of docs/performance.md, or another page that has such places
   --compare FILE  compare with the JSON in FILE, and mark what is more than noise
   --from FILE     measure nothing: take the JSON in FILE
   -h, --help      show this
@@ -61,7 +64,7 @@ export function parse(argv: readonly string[], all: readonly Bench[]): Options |
     if (!bench) throw usage(`there is no bench "${name}"; there are ${all.map((b) => b.name).join(", ")}`);
     return bench;
   });
-  const { from, compare } = values;
+  const { from, compare, page } = values;
   return {
     rounds: whole("--rounds", values.rounds, DEFAULT_ROUNDS),
     benches,
@@ -72,6 +75,7 @@ export function parse(argv: readonly string[], all: readonly Bench[]): Options |
     json: values.json ?? false,
     out: values.out,
     svg: values.svg,
+    page: page === undefined ? undefined : file(page),
   };
 }
 
@@ -87,6 +91,7 @@ function parsed(args: readonly string[]) {
         json: { type: "boolean" },
         out: { type: "string" },
         svg: { type: "string" },
+        page: { type: "string" },
         compare: { type: "string" },
         from: { type: "string" },
         help: { type: "boolean", short: "h" },

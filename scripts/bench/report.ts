@@ -34,16 +34,21 @@ export function verdicts({ bench, sides }: Result): Verdict[] {
   });
 }
 
-/** A Markdown table of medians, extremes and ratios, and a line for each target. */
+/** What is measured; medians, extremes and ratios as a Markdown table; a line for each target. */
 export function table(result: Result): string {
-  const { bench, sides } = result;
-  const cells = sides.size <= MOST_COLUMNS ? byFigure(result) : bySide(result);
-  const told = verdicts(result).map((verdict) => sentence(bench, verdict));
-  const notes = result.notes === undefined ? [] : ["", result.notes];
-  const load = `Load of the machine: ${result.load.map((value) => value.toFixed(1)).join(" to ")}.`;
-  const targets = ["", ...told.map((line) => `- ${line}`)];
+  const { bench } = result;
   const about = bench.details ?? `${bench.about[0]?.toUpperCase()}${bench.about.slice(1)}.`;
-  return [about, "", ...aligned(cells), "", load, ...(told.length ? targets : []), ...notes].join("\n");
+  const told = verdicts(result).map((verdict) => `- ${sentence(bench, verdict)}`);
+  const targets = told.length === 0 ? [] : ["", ...told];
+  return [about, "", measuredTable(result), ...targets].join("\n");
+}
+
+/** The table by itself, and under what load it was measured. */
+export function measuredTable(result: Result): string {
+  const { sides, load, notes } = result;
+  const cells = sides.size <= MOST_COLUMNS ? byFigure(result) : bySide(result);
+  const busy = `Load of the machine: ${load.map((value) => value.toFixed(1)).join(" to ")}.`;
+  return [...aligned(cells), "", busy, ...(notes === undefined ? [] : ["", notes])].join("\n");
 }
 
 /** A row for each figure. */
@@ -86,19 +91,44 @@ function baselineOf({ bench, sides }: Result, side: Column, figure: string): Sum
   return side === bench.baseline ? undefined : sides.get(bench.baseline)?.get(figure);
 }
 
-function sentence(bench: About, { target, measured, ofMinima, met }: Verdict): string {
+function sentence(bench: About, verdict: Verdict): string {
+  const { title, measured, atMost, met } = worded(bench, verdict);
+  return `${title} ${measured}, at most ${atMost}: ${met}`;
+}
+
+/** What is to be said of a target. */
+interface Worded {
+  readonly title: string;
+  readonly measured: string;
+  readonly atMost: string;
+  readonly met: "met" | "MISSED";
+}
+
+function worded(bench: About, { target, measured, ofMinima, met }: Verdict): Worded {
   const { title, unit } = bench.figures[target.figure] ?? { title: target.figure, unit: "" };
-  if (target.compare === "value") {
-    const [median, least] = [measured, ofMinima].map((value) => value.toFixed(2));
-    const amount = `${median} ${unit} (minimum ${least}), at most ${target.atMost}`;
-    return `${title}: ${TITLES[target.side]} ${amount}: ${met ? "met" : "MISSED"}`;
-  }
-  const against = `${TITLES[target.side]} against ${TITLES[target.against]}`;
-  const amount =
-    target.compare === "ratio"
-      ? `${measured.toFixed(3)} times (minima ${ofMinima.toFixed(3)}), at most ${target.atMost}`
-      : `${signed(measured)} ${unit} (minima ${signed(ofMinima)}), at most +${target.atMost}`;
-  return `${title}: ${against} ${amount}: ${met ? "met" : "MISSED"}`;
+  const against = target.compare === "value" ? "" : ` against ${TITLES[target.against]}`;
+  const amounts = {
+    value: [`${measured.toFixed(2)} ${unit} (minimum ${ofMinima.toFixed(2)})`, `${target.atMost}`],
+    ratio: [`${measured.toFixed(3)} times (minima ${ofMinima.toFixed(3)})`, `${target.atMost}`],
+    difference: [`${signed(measured)} ${unit} (minima ${signed(ofMinima)})`, `+${target.atMost}`],
+  } as const;
+  const [amount, atMost] = amounts[target.compare];
+  return {
+    title: `${title}: ${TITLES[target.side]}${against}`,
+    ...{ measured: amount, atMost, met: met ? "met" : "MISSED" },
+  };
+}
+
+/** All targets of a run, as a Markdown table; `undefined` if it has none. */
+export function targetTable(results: readonly Result[]): string | undefined {
+  const rows = results.flatMap((result) =>
+    verdicts(result).map((verdict) => {
+      const { title, measured, atMost, met } = worded(result.bench, verdict);
+      return [result.bench.name, title, measured, atMost, met];
+    }),
+  );
+  if (rows.length === 0) return undefined;
+  return aligned([["bench", "target", "measured", "at most", ""], ...rows]).join("\n");
 }
 
 function signed(value: number): string {

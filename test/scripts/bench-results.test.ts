@@ -9,6 +9,7 @@ import type { Column, Figure } from "../../scripts/bench/bench.ts";
 import { changes, comparison } from "../../scripts/bench/compare.ts";
 import { mappingsIn } from "../../scripts/bench/memory-map.ts";
 import { help, parse } from "../../scripts/bench/options.ts";
+import { updated } from "../../scripts/bench/page.ts";
 import { peers } from "../../scripts/bench/peers.ts";
 import { picture } from "../../scripts/bench/picture.ts";
 import type { Run } from "../../scripts/bench/results.ts";
@@ -124,6 +125,26 @@ describe("a picture", () => {
   test("text in it is text", () => {
     const run = runOf({ callback: [50] }, { name: "peers", commit: "<a & b>" });
     expect(picture(run)).toContain("&lt;a &amp; b>");
+  });
+});
+
+describe("tables in a page", () => {
+  const TABLE =
+    "| sample     | C in the library |\n| ---------- | ---------------- |\n| a read, ns | 5.0              |";
+  const place = (name: string, text: string) => `<!-- bench ${name} -->\n${text}<!-- end -->\n`;
+  const table = `\n${TABLE}\n\nLoad of the machine: 0.0 to 0.0.\n\n`;
+  const setting = "\nCommit c0ffee, 2026-11-27; a CPU, 2 cores, Linux k.\n\n";
+  const run = runOf({ library: [5] });
+
+  test("are replaced, as often as one likes", () => {
+    const page = (a: string, b: string) => `Text.\n${place("sample", a)}More.\n${place("setting", b)}`;
+    expect(updated(page("old\n", ""), run)).toBe(page(table, setting));
+    expect(updated(page(table, setting), run)).toBe(page(table, setting));
+  });
+
+  test("stay if they were not measured, and with them what is told of all", () => {
+    const page = (a: string) => place("sample", a) + place("other", "old\n") + place("setting", "old\n");
+    expect(updated(page("old\n"), run)).toBe(page(table));
   });
 });
 

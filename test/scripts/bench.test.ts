@@ -7,7 +7,7 @@ import type { Bench } from "../../scripts/bench/bench.ts";
 import { parseTimings } from "../../scripts/bench/guest-program.ts";
 import { PipeLine } from "../../scripts/bench/ping.ts";
 import { cpuSecondsIn, peakMegabytesIn } from "../../scripts/bench/process-figures.ts";
-import { table, verdicts } from "../../scripts/bench/report.ts";
+import { table, targetTable, verdicts } from "../../scripts/bench/report.ts";
 import { json, readRun } from "../../scripts/bench/results.ts";
 import { runBench } from "../../scripts/bench/runner.ts";
 import { quantile, shareAbove, summary, undisturbed } from "../../scripts/bench/statistics.ts";
@@ -127,12 +127,23 @@ describe("a run", () => {
         "",
         `Load of the machine: ${result.load[0].toFixed(1)} to ${result.load[1].toFixed(1)}.`,
         "",
+        "more",
+        "",
         "- time: TypeScript against C in the library 1.150 times (minima 1.050), at most 1.15: met",
         "- time: TypeScript against stock QEMU +3.00 ms (minima +11.00), at most +2: MISSED",
-        "",
-        "more",
       ].join("\n"),
     );
+  });
+
+  test("tells of all targets of several benches in one table", async () => {
+    const result = await runBench(bench([]), subjectsOf(sides), 2, nothing, () => {});
+    const [head, , ...rows] = targetTable([result, result])!.split("\n");
+    expect(head).toStartWith("| bench  | target ");
+    expect(rows).toHaveLength(4);
+    expect(rows[0]).toBe(
+      "| sample | time: TypeScript against C in the library | 1.150 times (minima 1.050) | 1.15    | met    |",
+    );
+    expect(targetTable([{ ...result, bench: { ...result.bench, targets: [] } }])).toBeUndefined();
   });
 
   test("is written to a file, and read again", async () => {
