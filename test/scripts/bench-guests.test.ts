@@ -7,12 +7,13 @@ import { join } from "node:path";
 import type { Subject } from "../../scripts/bench/bench.ts";
 import { shares } from "../../scripts/bench/fair.ts";
 import { assemble, guestArguments, parseLines } from "../../scripts/bench/guest-program.ts";
+import { byFunction } from "../../scripts/bench/instructions.ts";
 import { changes, EDU, LINE, UART } from "../../scripts/bench/irq.ts";
 import { latencies } from "../../scripts/bench/latency.ts";
 import { printed, said, timings, withGuest } from "../../scripts/bench/measured-guest.ts";
 import { compileLibrary } from "../../scripts/bench/native.ts";
 import { peers, perRead } from "../../scripts/bench/peers.ts";
-import { sharesOf, TRANSLATED_MB, typical } from "../../scripts/bench/steps.ts";
+import { PARTS, sharesOf, TRANSLATED_MB, typical } from "../../scripts/bench/steps.ts";
 import { benchDevice, escapeComma, scriptDevice, subjectsOf } from "../../scripts/bench/subjects.ts";
 import { SOON_MS, START_MS, TEST_MS } from "../lib/limit.ts";
 
@@ -214,6 +215,33 @@ describe("instructions:", () => {
     const { script, javascript = 0, bun = 0 } = await partsOf(0x40);
     expect(script).toBeGreaterThan(0);
     expect(javascript + bun).toBeGreaterThan(0);
+  });
+
+  test("functions are told if one side has many instructions in them", () => {
+    const lines = byFunction(
+      new Map([
+        [
+          "library",
+          [
+            { part: "qemu", name: "long", count: 90 },
+            { part: "qemu", name: "short", count: 19 },
+          ],
+        ],
+        [
+          "script",
+          [
+            { part: "script", name: "own", count: 20 },
+            { part: "qemu", name: "long", count: 91 },
+            { part: "javascript", name: PARTS.javascript, count: 300 },
+          ],
+        ],
+      ]),
+    );
+    expect(lines.slice(2)).toEqual([
+      "| JavaScript, compiled |          |                  | 300        |",
+      "| QEMU                 | long     | 90               | 91         |",
+      "| the patch (script/)  | own      |                  | 20         |",
+    ]);
   });
 
   test("of accesses of several lengths the most frequent counts", () => {
