@@ -4,6 +4,7 @@ import { cpus, release } from "node:os";
 import { access } from "./bench/access.ts";
 import type { Bench, Side } from "./bench/bench.ts";
 import { busy } from "./bench/busy.ts";
+import { chardev } from "./bench/chardev.ts";
 import { comparison } from "./bench/compare.ts";
 import { dma } from "./bench/dma.ts";
 import { fair } from "./bench/fair.ts";
@@ -32,7 +33,7 @@ import { prepare } from "./lib/prepare.ts";
 import { output } from "./lib/process.ts";
 
 const BENCHES: readonly Bench[] = [
-  ...[access, peers, busy, irq, timer, dma, smp, fair, many, latency],
+  ...[access, peers, busy, irq, timer, dma, chardev, smp, fair, many, latency],
   ...[startup, wake, idle, linux, reload, instructions],
 ];
 

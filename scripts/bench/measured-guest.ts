@@ -16,13 +16,15 @@ const AWAKE_MS = 1;
 /**
  * Runs a guest that prints timings and powers off.
  *
+ * @param more options of QEMU's
  * @throws UserError when it does not end in time or with status 0
  */
 export async function timings(
   subject: Subject,
   program: string,
+  more: readonly string[] = [],
 ): Promise<ReadonlyMap<string, readonly number[]>> {
-  return parseTimings(await printed(subject, program));
+  return parseTimings(await printed(subject, program, LIMIT_MS, more));
 }
 
 /**
@@ -30,8 +32,13 @@ export async function timings(
  *
  * @throws UserError when it does not end within `limit` ms or with status 0
  */
-export async function printed(subject: Subject, program: string, limit = LIMIT_MS): Promise<string> {
-  return await withGuest(subject, guestArguments(subject, program), async (guest) => {
+export async function printed(
+  subject: Subject,
+  program: string,
+  limit = LIMIT_MS,
+  more: readonly string[] = [],
+): Promise<string> {
+  return await withGuest(subject, [...guestArguments(subject, program), ...more], async (guest) => {
     const awake = setInterval(() => {}, AWAKE_MS);
     const { status, signal } = await guest.waitForExit(limit).finally(() => clearInterval(awake));
     throwIfInterrupted();

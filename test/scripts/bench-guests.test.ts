@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subject } from "../../scripts/bench/bench.ts";
+import { transfer, transferTimes } from "../../scripts/bench/chardev.ts";
 import { shares } from "../../scripts/bench/fair.ts";
 import { assemble, guestArguments, parseLines } from "../../scripts/bench/guest-program.ts";
 import { byFunction } from "../../scripts/bench/instructions.ts";
@@ -96,6 +97,28 @@ describe("irq:", () => {
   test("a change costs what is above the write alone", () => {
     const times = new Map(Object.entries({ change: [700, 700], store: [300, 300] }));
     expect(changes(times)).toEqual({ change: 200, store: 150 });
+  });
+});
+
+describe("chardev:", () => {
+  const COUNTS = { CHUNK: 32, CHUNK_SLOW: 8, CALLS: 2, WARMUP: 16, WARMUP_SLOW: 4 };
+  const program = () => assemble("chardev", COUNTS);
+  const sizes = { out: 2 * (16 + 2 * 32), in: 16 + 2 * 32 + 4 + 2 * 8 };
+
+  test.each([LIBRARY, SCRIPT])(
+    "every byte gets through, both ways, and all are timed (%#)",
+    async (subject) => {
+      const times = await transfer(subject, await program(), sizes);
+      const sample = transferTimes(times);
+      expect(Object.keys(sample)).toHaveLength(4);
+      expect(Math.min(...Object.values(sample))).toBeGreaterThan(0);
+    },
+  );
+
+  test("a byte that did not come is noticed", async () => {
+    const more = { ...sizes, out: sizes.out + 1 };
+    const run = transfer(SCRIPT, await program(), more);
+    await expect(run).rejects.toThrow(`${sizes.out} came, 0 of them wrong`);
   });
 });
 
