@@ -49,6 +49,7 @@ export function picture(run: Run): string {
   const { commit, cpu, date } = run.setting;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13">`,
+    "<title>One guest read of a device's register, by what serves it</title>",
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     text(16, 26, "One guest read of a device's register, ns (logarithmic)", `font-size="16" fill="#1f2328"`),
     ...body,
