@@ -47,9 +47,6 @@ const LOOPBACK = [
   { output: MODEM.DTR, flag: FR.DSR, interrupt: INT.DSR },
 ] as const;
 
-/** Which interrupts each line carries, in the order of the lines; the last two those of the modem and of errors. */
-const LINES = [0x7ff, INT.RX, INT.TX, INT.RT, INT.RI | INT.CTS | INT.DCD | INT.DSR, 0xf << 7] as const;
-
 /** Break error, as it comes with a character in DR, 3.3.1. */
 const DR_BE = 0x400;
 const FIFO_DEPTH = 16;
@@ -65,7 +62,14 @@ export default class PL011
       chardev: chardev({ description: "the other end of the serial line" }),
       migrateClk: bool({ default: true }),
     },
-    irqs: ["UARTINTR", "UARTRXINTR", "UARTTXINTR", "UARTRTINTR", "UARTMSINTR", "UARTEINTR"],
+    irqs: [
+      { name: "UARTINTR", bits: 0x7ff },
+      { name: "UARTRXINTR", bits: INT.RX },
+      { name: "UARTTXINTR", bits: INT.TX },
+      { name: "UARTRTINTR", bits: INT.RT },
+      { name: "UARTMSINTR", bits: INT.RI | INT.CTS | INT.DCD | INT.DSR },
+      { name: "UARTEINTR", bits: 0x780 },
+    ],
     clocks: [{ name: "clk", changed: "traceBaudRate" }],
     regions: { regs: { name: "pl011", size: 0x1000, trace: { text: accessText } } },
     traces: {
@@ -136,13 +140,8 @@ export default class PL011
   }
 
   update() {
-    const active = this.activeInterrupts;
-    let levels = 0;
-    for (let line = 0; line < LINES.length; line++) {
-      levels |= (active & LINES[line]!) !== 0 ? 1 << line : 0;
-    }
-    this.trace.pl011_irq_state(active !== 0);
-    this.irqs.drive(levels);
+    this.trace.pl011_irq_state(this.activeInterrupts !== 0);
+    this.irqs.follow(this.activeInterrupts);
   }
 
   get depth() {
@@ -155,8 +154,9 @@ export default class PL011
 
   // Whether the UART is enabled does not matter, as in QEMU's model: software that never enables it can still read.
   get room() {
-    const room = this.depth - this.readCount;
-    this.trace.pl011_can_receive(this.lcr, this.readCount, this.depth, room);
+    const { depth } = this;
+    const room = depth - this.readCount;
+    this.trace.pl011_can_receive(this.lcr, this.readCount, depth, room);
     return room;
   }
 

@@ -52,7 +52,7 @@ export {
 } from "./device/fields.ts";
 export { GpioInput, type InputLines, type OutputLines } from "./device/gpio.ts";
 export { hex } from "./device/hex.ts";
-export type { IrqLine, IrqLines } from "./device/irq.ts";
+export type { FollowingLines, IrqLine, IrqLines, IrqSpec } from "./device/irq.ts";
 export { type InputOptions, type Lines, type LinesOptions, lines } from "./device/lines.ts";
 export { guestError, type LogLine, unimplemented } from "./device/log.ts";
 export type { Msi, Msix, Pci, PciConfig, PciIrq, PciOf } from "./device/pci.ts";

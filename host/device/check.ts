@@ -5,6 +5,7 @@ import { checkClocks } from "./clocks.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Property } from "./fields.ts";
+import { type IrqSpec, irqName } from "./irq.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
 import { has, memberOf } from "./members.ts";
@@ -133,12 +134,19 @@ function checkBits(properties: Readonly<Record<string, Property>>, fail: Fail): 
   }
 }
 
-function checkIrqs(names: readonly string[], fail: Fail): void {
+function checkIrqs(lines: readonly (string | IrqSpec)[], fail: Fail): void {
+  const names = lines.map(irqName);
   if (new Set(names).size !== names.length) {
     fail("two interrupt lines have the same name");
   }
-  if (names.includes("drive")) {
-    fail("an interrupt line cannot be called drive");
+  const taken = names.find((name) => name === "drive" || name === "follow");
+  if (taken !== undefined) {
+    fail(`an interrupt line cannot be called ${taken}`);
+  }
+  for (const line of lines) {
+    if (typeof line !== "string" && !(line.bits >= 1 && line.bits <= 0xffffffff)) {
+      fail(`interrupt line ${line.name}: bits is a mask of 1 to 0xffffffff`);
+    }
   }
   if (names.length > 32) {
     fail(`${names.length} interrupt lines: 32 at most`);

@@ -10,7 +10,7 @@ import type { Checked, Declared, DeviceSpec, Merged, SpecFor } from "./spec.ts";
 import { defineAccessors, type HasViews, type Layout, layOut, VIEWS } from "./state.ts";
 
 /** Own properties of the device that the host is making. */
-let making: PropertyDescriptorMap | undefined;
+let making: (PropertyDescriptorMap & { readonly [VIEWS]?: PropertyDescriptor }) | undefined;
 
 /** Makes an instance of `cls`; its constructor and field initializers find the device complete. */
 export function make<T extends QomObject>(cls: new () => T, own: PropertyDescriptorMap): T {
@@ -21,6 +21,9 @@ export function make<T extends QomObject>(cls: new () => T, own: PropertyDescrip
     making = undefined;
   }
 }
+
+/** Own properties that come first; {@link VIEWS} is what the state's fields look at. */
+const OFTEN_USED = [VIEWS, "irqs", "trace", "config", "pci"] as const;
 
 /** Key of a device's own QOM object, for the host. */
 export const SELF: unique symbol = Symbol("QOM object");
@@ -93,6 +96,12 @@ export abstract class QomObject {
       throw new TypeError(
         `${new.target.name} cannot be made by a script: QEMU makes it, by -device or a board`,
       );
+    }
+    // What accesses use comes first: the object itself has room for a few properties, others are one more load away.
+    for (const key of OFTEN_USED) {
+      if (making[key]) {
+        Object.defineProperty(this, key, making[key]);
+      }
     }
     Object.defineProperties(this, making);
     making = undefined;

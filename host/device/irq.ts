@@ -1,6 +1,5 @@
-import type { Pointer } from "bun:ffi";
-import { SHARED } from "../native/abi.ts";
-import { doubles, qemu, words } from "../native/library.ts";
+import { IRQ, SHARED } from "../native/abi.ts";
+import { qemu, words } from "../native/library.ts";
 import { type Connect, connectTo, type GpioInput } from "./gpio.ts";
 import type { Handle } from "./handle.ts";
 
@@ -25,29 +24,74 @@ export interface IrqLine {
   connect(target: GpioInput): void;
 }
 
+/** A line that carries bits of a status. */
+export interface IrqSpec {
+  /** Of the line. */
+  readonly name: string;
+  /** The bits, as a mask: `follow()` has the line high while one of them is set. */
+  readonly bits: number;
+}
+
+/** The name of a line, however it is declared. */
+export const irqName = (line: string | IrqSpec): string => (typeof line === "string" ? line : line.name);
+
 /** All lines of a device: each by name, and together. */
 export type IrqLines<Names extends string> = { readonly [N in Names]: IrqLine } & {
   /** Sets every line at once: bit i of `levels` is the level of the line declared at place i. */
   drive(levels: number): void;
 };
 
+const ALL = -1;
+
+/** Of a device with lines that carry bits of a status. */
+export interface FollowingLines {
+  /**
+   * Sets each line that was declared with bits: high if one of them is set in `status`, low if not. The other lines
+   * stay as they are.
+   */
+  follow(status: number): void;
+}
+
 /** Levels of all lines of a device, as bits. They outlive the code that set them. */
 export interface IrqLevels {
   bits: number;
 }
 
-function line(instance: Handle, index: number, levels: IrqLevels): IrqLine {
+/**
+ * Leaves lines to C, which drives them when the access that is being served is over, or when the script calls C for
+ * anything else: that saves a call.
+ *
+ * @param id of the device
+ * @param mask which lines; 0 for the pin of a PCI device, whose level is bit 0
+ * @returns whether C will do it
+ */
+export function leaveLines(id: number, levels: number, mask: number): boolean {
+  const shared = words;
+  if (shared[SHARED.irqOwner] !== IRQ.NONE) {
+    return false;
+  }
+  shared[SHARED.irqLevels] = levels;
+  shared[SHARED.irqMask] = mask;
+  shared[SHARED.irqOwner] = IRQ.OF + id;
+  return true;
+}
+
+function line(instance: Handle, id: number, index: number, levels: IrqLevels): IrqLine {
   const bit = 1 << index;
   const { script_irq_set, script_irq_connect } = qemu;
   const raise = () => {
     const { pointer } = instance;
     levels.bits |= bit;
-    script_irq_set(pointer, index, 1);
+    if (!leaveLines(id, bit, bit)) {
+      script_irq_set(pointer, index, 1);
+    }
   };
   const lower = () => {
     const { pointer } = instance;
     levels.bits &= ~bit;
-    script_irq_set(pointer, index, 0);
+    if (!leaveLines(id, 0, bit)) {
+      script_irq_set(pointer, index, 0);
+    }
   };
   return {
     set: (level) => (level ? raise() : lower()),
@@ -69,24 +113,43 @@ function line(instance: Handle, index: number, levels: IrqLevels): IrqLine {
   };
 }
 
+/** Levels of the lines that carry bits, by the status. One expression of constants, for the JIT. */
+function levelsOf(lines: readonly (string | IrqSpec)[]): (status: number) => number {
+  const levels = lines.map((line, index) =>
+    typeof line === "string" ? "0" : `((status & ${line.bits >>> 0}) !== 0 ? ${1 << index} : 0)`,
+  );
+  return new Function("status", `return ${["0", ...levels].join(" | ")};`) as (status: number) => number;
+}
+
+/** @param id of the device */
 export function irqLines<Names extends string>(
   instance: Handle,
-  names: readonly Names[],
+  id: number,
+  declared: readonly (Names | (IrqSpec & { readonly name: Names }))[],
   levels: IrqLevels = { bits: 0 },
-): IrqLines<Names> {
-  const named = Object.fromEntries(names.map((name, index) => [name, line(instance, index, levels)]));
+): IrqLines<Names> & FollowingLines {
+  const named = Object.fromEntries(
+    declared.map((one, index) => [irqName(one), line(instance, id, index, levels)]),
+  );
+  const following = declared.reduce((mask, one, i) => (typeof one === "string" ? mask : mask | (1 << i)), 0);
+  const levelsIn = levelsOf(declared);
   const { script_irq_drive } = qemu;
-  const [shared, numbers] = [words, doubles];
+  // Alike, but apart: the JIT goes only so deep, and these are called from deep down.
   const drive = (bits: number) => {
-    const pointer: Pointer = instance.pointer;
+    const { pointer } = instance;
     levels.bits = bits;
-    if (shared[SHARED.irqDeferred] !== 0 && numbers[SHARED.irqInstance / 2] === 0) {
-      // C does it when the handler is done, or does anything else: that saves a call.
-      shared[SHARED.irqLevels] = bits;
-      numbers[SHARED.irqInstance / 2] = pointer as number;
-    } else {
-      script_irq_drive(pointer, bits >>> 0);
+    if (!leaveLines(id, bits, ALL)) {
+      script_irq_drive(pointer, bits >>> 0, ALL >>> 0);
     }
   };
-  return Object.freeze({ ...named, drive }) as IrqLines<Names>;
+  const follow = (status: number) => {
+    const { pointer } = instance;
+    const bits = levelsIn(status);
+    levels.bits = (levels.bits & ~following) | bits;
+    if (!leaveLines(id, bits, following)) {
+      script_irq_drive(pointer, bits >>> 0, following >>> 0);
+    }
+  };
+  // What is used most comes first, as in QomObject.
+  return Object.freeze({ drive, follow, ...named }) as unknown as IrqLines<Names> & FollowingLines;
 }

@@ -2,6 +2,7 @@
 
 import { qemu } from "../native/library.ts";
 import type { Handle } from "./handle.ts";
+import { leaveLines } from "./irq.ts";
 import type { PciSpec } from "./pci-spec.ts";
 
 /** Bytes of configuration space. */
@@ -151,8 +152,13 @@ export type PciOf<P> = Pci &
   PartOf<P, "msi", { readonly msi: Msi }> &
   PartOf<P, "msix", { readonly msix: Msix }>;
 
-function makeIrq(handle: Handle): PciIrq {
-  const set = (level: boolean) => qemu.script_pci_irq_set(handle.pointer, level ? 1 : 0);
+function makeIrq(handle: Handle, id: number): PciIrq {
+  const set = (level: boolean) => {
+    const { pointer } = handle;
+    if (!leaveLines(id, level ? 1 : 0, 0)) {
+      qemu.script_pci_irq_set(pointer, level ? 1 : 0);
+    }
+  };
   return {
     set,
     raise: () => set(true),
@@ -200,8 +206,12 @@ function makeMsix(handle: Handle, declared: number): Msix {
   };
 }
 
-/** `pci` of a device with this declaration. */
-export function makePci(handle: Handle, spec: PciSpec): Pci {
+/**
+ * `pci` of a device with this declaration.
+ *
+ * @param id of the device
+ */
+export function makePci(handle: Handle, id: number, spec: PciSpec): Pci {
   const pci: Pci = {
     config: new PciConfig(handle, spec.express ?? false),
     defaultConfigRead: (address, length) => qemu.script_pci_config_read(handle.pointer, address, length),
@@ -210,7 +220,7 @@ export function makePci(handle: Handle, spec: PciSpec): Pci {
   };
   return Object.freeze({
     ...pci,
-    ...(spec.interrupt && { irq: Object.freeze(makeIrq(handle)) }),
+    ...(spec.interrupt && { irq: Object.freeze(makeIrq(handle, id)) }),
     ...(spec.msi && { msi: Object.freeze(makeMsi(handle, spec.msi.vectors)) }),
     ...(spec.msix && { msix: Object.freeze(makeMsix(handle, spec.msix.vectors)) }),
   });

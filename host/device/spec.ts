@@ -5,7 +5,7 @@ import type { DeviceTreeSpec } from "./device-tree.ts";
 import type { Dma } from "./dma.ts";
 import type { Fields, Property, ValueOf } from "./fields.ts";
 import type { InputLines, OutputLines } from "./gpio.ts";
-import type { IrqLines } from "./irq.ts";
+import type { FollowingLines, IrqLines, IrqSpec } from "./irq.ts";
 import type { BaseName, SENSELESS } from "./kinds.ts";
 import type { Lines } from "./lines.ts";
 import type { PciOf } from "./pci.ts";
@@ -62,8 +62,11 @@ export interface DeviceSpec {
   readonly state?: Fields;
   /** How the state migrates; the section is called like the type, version 1, if absent. */
   readonly migration?: MigrationSpec;
-  /** Outgoing interrupt lines, in the order in which boards connect them. */
-  readonly irqs?: readonly string[];
+  /**
+   * Outgoing interrupt lines, in the order in which boards connect them; those that carry bits of a status as
+   * `{ name: "RXINTR", bits: 0x10 }`, for `follow()`.
+   */
+  readonly irqs?: readonly (string | IrqSpec)[];
   /** Arrays of GPIO inputs: `{ pins: lines(8) }`. */
   readonly inputs?: Readonly<Record<string, Lines>>;
   /** Arrays of GPIO outputs. */
@@ -131,7 +134,19 @@ type ClockNames<V> = V extends readonly (infer C)[]
 
 type Names<V> = V extends readonly (infer N extends string)[] ? N : never;
 
-export type IrqsOf<S> = IrqLines<Names<Part<S, "irqs">>>;
+/** Of lines, by a name or with one: as many as those of `irqs`. */
+type LineNames<V> = V extends readonly (infer L)[]
+  ? L extends { readonly name: infer N extends string }
+    ? N
+    : L & string
+  : never;
+
+export type IrqsOf<S> = IrqLines<LineNames<Part<S, "irqs">>> &
+  (Part<S, "irqs"> extends readonly (infer L)[]
+    ? [Extract<L, IrqSpec>] extends [never]
+      ? unknown
+      : FollowingLines
+    : unknown);
 
 export type InputsOf<S> = { readonly [K in keyof Part<S, "inputs">]: InputLines };
 
@@ -207,7 +222,10 @@ type Only<T, Shape> = { readonly [K in Exclude<keyof T, keyof Shape>]: never };
 export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> = Only<S, SpecFor<B>> & {
   readonly parent?: P extends DeviceSpec ? never : string;
   readonly state?: { readonly [K in keyof Part<S, "state"> & (Taken | keyof Part<P, "state">)]: never };
-  readonly irqs?: readonly Exclude<Names<Part<S, "irqs">>, "drive">[];
+  readonly irqs?: readonly (
+    | Exclude<LineNames<Part<S, "irqs">>, TakenLine>
+    | (IrqSpec & { readonly name: Exclude<LineNames<Part<S, "irqs">>, TakenLine> })
+  )[];
   readonly migration?: Only<Part<S, "migration">, MigrationSpec>;
   readonly regions?: {
     readonly [K in keyof Part<S, "regions">]: CheckedRegion<
@@ -220,9 +238,11 @@ export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> 
     readonly msix?: Only<Part<Part<S, "pci">, "msix">, MsixSpec>;
   };
   readonly deviceTree?: Only<Part<S, "deviceTree">, DeviceTreeSpec> & {
-    readonly interrupts?: readonly (Names<Part<S, "irqs">> | Names<Part<P, "irqs">>)[];
+    readonly interrupts?: readonly (LineNames<Part<S, "irqs">> | LineNames<Part<P, "irqs">>)[];
   };
 };
+
+type TakenLine = "drive" | "follow";
 
 type Taken =
   | "init"

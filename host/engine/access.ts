@@ -1,7 +1,17 @@
 /** Accesses to registers, from wherever; vcpu.ts has the short way for the first vCPU. */
 
 import { Access } from "../device/access.ts";
-import { ATTR_NO_WAIT, FRAME, KIND, MEMTX, SHARED, STATUS } from "../native/abi.ts";
+import {
+  ATTR_HANDLER,
+  ATTR_NO_WAIT,
+  FIBER_FRAME,
+  FRAME,
+  IRQ,
+  KIND,
+  MEMTX,
+  SHARED,
+  STATUS,
+} from "../native/abi.ts";
 import { qemu, tracing, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { offerRooms } from "./chardevs.ts";
@@ -169,12 +179,22 @@ export function answer(port: Port, frame: number, value: unknown): void {
   words[at + FRAME.status] = STATUS.DONE;
 }
 
+/** Is one of its handlers on the stack? An access from there comes from the device itself. */
+export function isActive(owner: Instance): boolean {
+  const at = base(FIBER_FRAME);
+  const byNumber =
+    words[SHARED.irqOwner] !== IRQ.NEVER &&
+    words[at + FRAME.status] === STATUS.ASKED &&
+    (words[at + FRAME.attrs]! & ATTR_HANDLER) !== 0;
+  return owner.active > 0 || (byNumber && ports[words[at + FRAME.target]!]?.owner === owner);
+}
+
 /** Serves an access that a script caused, through C, from inside a handler. */
 export function serveNestedAccess(frame: number): void {
   const at = base(frame);
   words[at + FRAME.attrs]! |= ATTR_NO_WAIT;
   const owner = ports[words[at + FRAME.target]!]?.owner;
-  if (owner !== undefined && owner.active > 0) {
+  if (owner !== undefined && isActive(owner)) {
     report(new Error(`${owner.cls.spec.type} accesses itself`), "access from its own handler");
     words[at + FRAME.value] = 0;
     words[at + FRAME.result] = MEMTX.ACCESS_ERROR;

@@ -1,6 +1,7 @@
 import { FRAME, KIND } from "../native/abi.ts";
 import { words } from "../native/library.ts";
 import { report } from "../script/report.ts";
+import { isActive } from "./access.ts";
 import { type Instance, synchronous } from "./instances.ts";
 
 /** What the device does with the access. */
@@ -20,7 +21,7 @@ function perform({ device }: Instance, at: number): void {
  * As with registers, a device does not reach its own from one of its handlers.
  */
 export function accessConfig(instance: Instance, at: number): void {
-  if (instance.active > 0) {
+  if (isActive(instance)) {
     report(new Error(`${instance.cls.spec.type} accesses itself`), "access from its own handler");
     return;
   }

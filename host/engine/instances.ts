@@ -93,7 +93,7 @@ export interface Instance {
   readonly handlers: number[];
   /** Accesses that wait until an asynchronous one is over; undefined while none is. */
   queue: number[] | undefined;
-  /** How many of its handlers are on the stack: an access from there comes from the device itself. */
+  /** How many of its handlers are on the stack, but for one that was asked for by its number: see isActive(). */
   active: number;
 }
 

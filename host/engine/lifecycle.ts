@@ -40,20 +40,20 @@ function classOf(pointer: Pointer): RegisteredClass {
 }
 
 /** @throws Error for an object that was made with another declaration of its type */
-function makeFirst(pointer: Pointer, registered: RegisteredClass): Parts {
+function makeFirst(id: number, pointer: Pointer, registered: RegisteredClass): Parts {
   if (qemu.script_instance_current(pointer) === 0) {
     throw new Error(
       `${registered.cls.spec.type}: the object was made before its script was loaded anew; make another`,
     );
   }
-  return makeParts(pointer, registered, qemu.script_instance_state(pointer) as Pointer);
+  return makeParts(id, pointer, registered, qemu.script_instance_state(pointer) as Pointer);
 }
 
 /** The object is there, with no properties set yet. */
 export function init(id: number, pointer: Pointer): void {
   const registered = classOf(pointer);
   registered.generation.run(() => {
-    const parts = makeFirst(pointer, registered);
+    const parts = makeFirst(id, pointer, registered);
     const device = makeDevice(registered.cls, parts);
     early.set(id, { pointer, registered, device, parts });
     synchronous("init", device.init?.());
@@ -103,7 +103,7 @@ function firstDevice(id: number, pointer: Pointer): Early {
   const known = early.get(id);
   early.delete(id);
   const registered = known?.registered ?? classOf(pointer);
-  const parts = known?.parts ?? makeFirst(pointer, registered);
+  const parts = known?.parts ?? makeFirst(id, pointer, registered);
   configure(parts, pointer, registered.cls.spec);
   const device = known?.device ?? makeDevice(registered.cls, parts);
   return { pointer, registered, device, parts };

@@ -65,10 +65,12 @@ function makeLevels({ outputs }: DeviceSpec): OutgoingLevels {
 }
 
 /**
+ * @param id of the instance
  * @param state the block in native memory
  * @param levels of a device that had code before
  */
 export function makeParts(
+  id: number,
   pointer: Pointer,
   { cls, trace }: RegisteredClass,
   state: Pointer,
@@ -100,13 +102,13 @@ export function makeParts(
     [TIMERS]: { value: makeTimers(layout, self) },
     config: { get: early, enumerable: true, configurable: true },
     object: { value: wrap(new SelfReference(self, spec.type)) },
-    irqs: { value: irqLines(self, spec.irqs ?? [], levels.irqs) },
+    irqs: { value: irqLines(self, id, spec.irqs ?? [], levels.irqs) },
     inputs: { value: Object.freeze(Object.fromEntries(inputs.map(({ key, lines }) => [key, lines]))) },
     outputs: { value: outputArrays(self, spec.outputs, levels.outputs) },
     clocks: { value: clockInputs(self, clocks) },
     clockOutputs: { value: clockOutputs(self, clocks.length, spec.clockOutputs ?? []) },
     dma: { value: dma },
-    ...(spec.pci && { pci: { value: makePci(self, spec.pci) } }),
+    ...(spec.pci && { pci: { value: makePci(self, id, spec.pci) } }),
     regions: { value: regions.regions },
     trace: { value: trace },
   };

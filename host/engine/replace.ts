@@ -122,7 +122,7 @@ function makeSuccessor(subject: Subject): Successor {
   const { pointer, registered } = old;
   const anew = isAnew(registered, next);
   const state = qemu.script_instance_stage(pointer, anew ? 1 : 0) as Pointer;
-  const parts = makeParts(pointer, next, state, old.parts.levels);
+  const parts = makeParts(subject.id, pointer, next, state, old.parts.levels);
   const legacy = inherit(subject, parts);
   inheritInputs(old.parts, parts);
   const realized = isInstance(old);

@@ -16,48 +16,18 @@ import { type Handler, handlers } from "./handlers.ts";
  * @returns runs the vCPU until it has no need of a script, and says why it stopped
  */
 export function makeRunner(serveOthers: () => void, serveCall: (frame: number) => void): () => number {
-  const { script_run } = qemu;
+  const { script_run, script_answer } = qemu;
   const shared = words;
   const all = handlers;
   const AT = base(FIBER_FRAME);
   const VALUE = AT + FRAME.value;
-  const STATE = AT + FRAME.status;
   const current = accessOf(FIBER_FRAME);
 
   /** The answer is in the frame. */
-  function failed({ port, owner }: Handler, error: unknown): number {
+  function failed({ port, owner }: Handler, error: unknown): void {
     fail(port, FIBER_FRAME, error);
     updateRoom(owner, false);
-    shared[STATE] = STATUS.DONE;
-    return 0;
-  }
-
-  /** @returns the answer, unless that is in the frame or will be: see take_answer() in script/engine.c */
-  function handle(handler: Handler): number {
-    const { read, owner, device } = handler;
-    let value: unknown;
-    owner.active++;
-    try {
-      value =
-        read === undefined
-          ? handler.write!.call(device, shared[VALUE]!, current)
-          : read.call(device, current);
-    } catch (error) {
-      owner.active--;
-      return failed(handler, error);
-    }
-    owner.active--;
-    if (typeof value !== "number") {
-      if (value !== undefined) {
-        answer(handler.port, FIBER_FRAME, value);
-        return 0;
-      }
-      value = 0;
-    }
-    if (handler.changesRoom) {
-      updateRoom(owner, false);
-    }
-    return (value as number) | 0;
+    shared[AT + FRAME.status] = STATUS.DONE;
   }
 
   function serve(): void {
@@ -69,16 +39,42 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
   }
 
   return () => {
-    let result = 0;
+    let why = script_run();
     for (;;) {
-      const why = script_run(result);
-      if (why > RUN.HANDLER) {
-        result = handle(all[why - RUN.HANDLER]!);
-      } else if (why === RUN.REQUEST) {
+      if (why > 0 && why <= RUN.HANDLER) {
+        if (why !== RUN.REQUEST) {
+          return why;
+        }
         serve();
-      } else {
-        return why;
+        why = script_answer(0);
+        continue;
       }
+      const handler = all[why > 0 ? why - RUN.HANDLER : -why]!;
+      let result = 0;
+      try {
+        if (why > 0) {
+          const value = handler.read!.call(handler.device, current);
+          if (typeof value !== "number") {
+            // In the frame, or will be.
+            answer(handler.port, FIBER_FRAME, value);
+          } else {
+            result = value | 0;
+            if (handler.changesRoom) {
+              updateRoom(handler.owner, false);
+            }
+          }
+        } else {
+          const done = handler.write!.call(handler.device, shared[VALUE]!, current);
+          if (done !== undefined) {
+            answer(handler.port, FIBER_FRAME, done);
+          } else if (handler.changesRoom) {
+            updateRoom(handler.owner, false);
+          }
+        }
+      } catch (error) {
+        failed(handler, error);
+      }
+      why = script_answer(result);
     }
   };
 }

@@ -3,9 +3,12 @@
  * test/host/native/abi.test.ts compares the two.
  */
 
-export const ABI = 4;
+export const ABI = 5;
 
-/** Why script_run() returned. */
+/**
+ * Why script_run() or script_answer() returned. A number above HANDLER is that of a handler that reads a register, a
+ * negative one that of a handler that writes one.
+ */
 export const RUN = { REQUEST: 1, YIELD: 2, IDLE: 3, HANDLER: 4 } as const;
 
 /** What a frame asks for. */
@@ -63,13 +66,17 @@ export const SHARED = {
   calls: 1,
   tick: 2,
   timeout: 3,
-  irqInstance: 4,
+  irqOwner: 4,
+  place: 5,
   irqLevels: 6,
-  irqDeferred: 7,
+  irqMask: 7,
   dmaLow: 14,
   dmaHigh: 15,
   words: 16,
 } as const;
+
+/** In irqOwner: see api.h. */
+export const IRQ = { NEVER: 0, NONE: 1, OF: 2 } as const;
 
 /** Words (32 bits) of a ScriptFrame. */
 export const FRAME = {
@@ -109,6 +116,9 @@ export const RELOAD_PAUSE = 3;
 
 /** In a frame's attrs: the access is not from a vCPU, so there is nobody to wait. */
 export const ATTR_NO_WAIT = 1 << 2;
+
+/** ... the engine was given the number of the handler. */
+export const ATTR_HANDLER = 1 << 3;
 
 /** MemTxResult (include/exec/memattrs.h). */
 export const MEMTX = { OK: 0, ERROR: 1, DECODE_ERROR: 2, ACCESS_ERROR: 4 } as const;

@@ -11,8 +11,10 @@ export const SYMBOLS = {
   script_shared: { args: [], returns: "ptr" },
   /** void script_start(uint32_t skip_args, void *doorbell, void *dispatch) */
   script_start: { args: ["u32", "ptr", "ptr"], returns: "void" },
-  /** int32_t script_run(int32_t answer) */
-  script_run: { args: ["i32"], returns: "i32" },
+  /** int32_t script_run(void) */
+  script_run: { args: [], returns: "i32" },
+  /** int32_t script_answer(int32_t answer) */
+  script_answer: { args: ["i32"], returns: "i32" },
   /** int32_t script_arm(void) */
   script_arm: { args: [], returns: "i32" },
   /** int32_t script_next(void) */
@@ -175,8 +177,8 @@ export const SYMBOLS = {
   script_region_at: { args: ["ptr", "u32"], returns: "f64" },
   /** void script_irq_set(void *instance, uint32_t line, uint32_t level) */
   script_irq_set: { args: ["ptr", "u32", "u32"], returns: "void" },
-  /** void script_irq_drive(void *instance, uint32_t levels) */
-  script_irq_drive: { args: ["ptr", "u32"], returns: "void" },
+  /** void script_irq_drive(void *instance, uint32_t levels, uint32_t mask) */
+  script_irq_drive: { args: ["ptr", "u32", "u32"], returns: "void" },
   /** void script_gpio_set(void *instance, uint32_t line, uint32_t level) */
   script_gpio_set: { args: ["ptr", "u32", "u32"], returns: "void" },
   /** void script_gpio_drive(void *instance, uint32_t first, uint32_t count, uint32_t levels) */

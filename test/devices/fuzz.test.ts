@@ -56,7 +56,7 @@ describe("a planted fault is found", () => {
 
   test.each([
     { fault: "a bit too many", right: "mask: 0x3f,", wrong: "mask: 0x7f," },
-    { fault: "lines exchanged", right: "[0x7ff, INT.RX, INT.TX", wrong: "[0x7ff, INT.TX, INT.RX" },
+    { fault: "lines exchanged", right: '"UARTRXINTR", bits: INT.RX', wrong: '"UARTRXINTR", bits: INT.TX' },
     { fault: "another error bit", right: "DR_BE = 0x400", wrong: "DR_BE = 0x200" },
     { fault: "not all is reset", right: "ifl: u32(0x12)", wrong: "ifl: u32(0)" },
     {

@@ -138,3 +138,27 @@ describe("who accesses", () => {
     await said(qemu, [`who: ${SECURE}`]);
   });
 });
+
+test("an access that a handler kept says nothing any more", async () => {
+  const path = script(`
+    import { registers, SysBusDevice } from "qemu-script";
+    export default class Keeping extends SysBusDevice.with({ type: "keeping-ts", regions: { regs: { size: 8 } } }) {
+      static {
+        registers(Keeping, "regs", { KEEP: { at: 0, read: "keep" } });
+      }
+      keep(access) {
+        setTimeout(() => {
+          try {
+            console.log("still " + access.size);
+          } catch (error) {
+            console.log(error.name + ": " + error.message);
+          }
+        }, 1);
+        return access.size;
+      }
+    }`);
+  const poker = await Poker.start(path);
+  expect(await poker.read(0)).toBe(4);
+  await poker.stderr.waitFor("\n", SOON_MS);
+  expect(poker.stderr.lines).toEqual(["StaleError: the access is over: its handler has returned"]);
+});

@@ -159,12 +159,29 @@ class Every extends SysBusDevice.with({
     this.irqs.nowhere;
     // @ts-expect-error a line is high or low
     this.irqs.out.set(1);
+    // @ts-expect-error no line carries bits that it could follow
+    this.irqs.follow(1);
     // @ts-expect-error lines stay what they are
     this.irqs.out = this.irqs.err;
     // @ts-expect-error no such clock
     this.clocks.nowhere;
     // @ts-expect-error the frequency is the board's to set
     this.clocks.clk = 1;
+  }
+}
+
+/** Lines that carry bits. */
+export class Carrying extends SysBusDevice.with({
+  type: "carrying",
+  irqs: [{ name: "any", bits: 0x7ff }, "own"],
+  deviceTree: { node: "x", compatible: ["x"], interrupts: ["any"] },
+}) {
+  lines() {
+    expectTypeOf(this.irqs.any).toEqualTypeOf<IrqLine>();
+    expectTypeOf(this.irqs.own).toEqualTypeOf<IrqLine>();
+    expectTypeOf(this.irqs.follow).toEqualTypeOf<(status: number) => void>();
+    // @ts-expect-error no such line
+    this.irqs.nowhere;
   }
 }
 
@@ -313,6 +330,12 @@ SysBusDevice.with({ type: "x", irqs: 6 });
 SysBusDevice.with({ type: "x", irqs: [0, 1] });
 // @ts-expect-error one of them drives all
 SysBusDevice.with({ type: "x", irqs: ["out", "drive"] });
+// @ts-expect-error and another has all follow
+SysBusDevice.with({ type: "x", irqs: [{ name: "follow", bits: 1 }] });
+// @ts-expect-error which bits?
+SysBusDevice.with({ type: "x", irqs: [{ name: "out" }] });
+// @ts-expect-error a line carries bits, and no more
+SysBusDevice.with({ type: "x", irqs: [{ name: "out", bits: 1, level: 1 }] });
 // @ts-expect-error clocks have names
 SysBusDevice.with({ type: "x", clocks: [1] });
 // @ts-expect-error a version is a number

@@ -486,29 +486,37 @@ void script_irq_set(void *opaque, uint32_t line, uint32_t level)
     }
 }
 
-static void drive(ScriptInstance *instance, uint32_t levels)
+/* The lines in @mask that lead somewhere */
+static void drive(ScriptInstance *instance, uint32_t levels, uint32_t mask)
 {
     uint32_t i, n = instance->shape->decl->irqs;
+    qemu_irq *irqs = instance->irqs;
 
     if (!instance->live) {
         return;
     }
     for (i = 0; i < n; i++) {
-        qemu_set_irq(instance->irqs[i], (levels >> i) & 1);
+        if (irqs[i] && (mask >> i) & 1) {
+            qemu_set_irq(irqs[i], (levels >> i) & 1);
+        }
     }
 }
 
-void script_irq_drive(void *opaque, uint32_t levels)
+void script_irq_drive(void *opaque, uint32_t levels, uint32_t mask)
 {
     SCRIPT_API_GUARD();
 
-    drive(opaque, levels);
+    drive(opaque, levels, mask);
 }
 
-void script_irq_flush(void)
+void script_irq_flush(uint32_t irq_owner)
 {
-    void *instance = (void *)(uintptr_t)script_state.irq_instance;
+    ScriptInstance *instance =
+        script_instance_by_id(irq_owner - SCRIPT_IRQ_OF);
 
-    script_state.irq_instance = 0;
-    drive(instance, script_state.irq_levels);
+    if (script_state.irq_mask) {
+        drive(instance, script_state.irq_levels, script_state.irq_mask);
+    } else {
+        script_pci_pin(instance, script_state.irq_levels);
+    }
 }

@@ -69,6 +69,18 @@ typedef struct ScriptBlob {
     void *bytes;
 } ScriptBlob;
 
+/* A word of a region, with how frames begin that ask the script for it */
+typedef struct ScriptPortWord {
+    ScriptWord word;
+    uint32_t reads[4];
+    uint32_t writes[4];
+} ScriptPortWord;
+
+/* What that is: kind, target, and offset as two words */
+QEMU_BUILD_BUG_ON(offsetof(ScriptFrame, target) != 4);
+QEMU_BUILD_BUG_ON(offsetof(ScriptFrame, offset) != 8);
+QEMU_BUILD_BUG_ON(offsetof(ScriptFrame, offset_high) != 12);
+
 typedef struct ScriptRegionPort {
     MemoryRegion mr;
     ScriptInstance *instance;
@@ -78,7 +90,7 @@ typedef struct ScriptRegionPort {
     bool has_ram;
     bool migrates;               /* its RAM does */
     bool placed;                 /* is inside another region */
-    ScriptWord *words;           /* as far as there are some */
+    ScriptPortWord *words;       /* as far as there are some */
     uint32_t n_words;            /* 0 while the script must have all accesses */
     uint32_t n_declared;
 } ScriptRegionPort;
@@ -263,6 +275,14 @@ void script_device_realize(DeviceState *dev, Error **errp);
 void script_device_unrealize(DeviceState *dev);
 
 /* pci.c */
+
+/* Of a device of that kind, as it is known to be: without a cast that checks */
+static inline PCIDevice *pci_of(ScriptInstance *instance)
+{
+    return (PCIDevice *)instance->dev;
+}
+
+void script_pci_pin(ScriptInstance *instance, bool level);
 void script_pci_class_init(ObjectClass *klass, ScriptTypeData *type);
 void script_pci_class_declare(ObjectClass *klass, const ScriptPci *decl);
 

@@ -51,10 +51,9 @@ typedef struct ScriptPost {
     uint8_t data[];
 } ScriptPost;
 
-ScriptShared script_state;
+ScriptShared script_state QEMU_ALIGNED(64);
 bool script_engine_present;
 
-__thread bool script_on_fiber;
 __thread bool script_thread;
 __thread bool script_thread_outside_vcpu;
 
@@ -68,23 +67,17 @@ static QSIMPLEQ_HEAD(, ScriptPost) posted = QSIMPLEQ_HEAD_INITIALIZER(posted);
 static void (*ring_doorbell)(void);
 static void (*dispatch_nested)(uint32_t frame);
 
-ScriptFiber script_fiber;
-int script_run_reason;
+bool script_was_asked;
+bool script_bql_lent;
 static void *(*vcpu_fn)(void *);
 static CPUState *vcpu;
 static bool vcpu_started;
-static uint64_t run_count;
-static bool vcpu_running;
 static bool yield_wanted;
 
 /* The call that the engine took from script_next() and serves */
 static ScriptFrame *served;
 static bool next_took_bql;
 
-/* Is the engine's thread in JavaScript, as opposed to C that it called? */
-static bool in_script;
-/* The watchdog had the BQL released under a script */
-static bool bql_lent;
 static pthread_t engine_thread;
 
 /* The condition that the vCPU waits for while it is off its thread */
@@ -96,18 +89,34 @@ static bool engine_armed;
 
 /* --- between JavaScript and C -------------------------------------------- */
 
+void script_take_bql_back(void)
+{
+    script_bql_lent = false;
+    bql_lock();
+}
+
 static inline void enter_c(void)
 {
-    qatomic_set(&in_script, false);
-    if (unlikely(bql_lent)) {
-        bql_lent = false;
-        bql_lock();
+    qatomic_set(&script_state.place, SCRIPT_IN_C);
+    if (unlikely(script_bql_lent)) {
+        script_take_bql_back();
     }
 }
 
 static inline void leave_c(void)
 {
-    qatomic_set(&in_script, true);
+    qatomic_set(&script_state.place, SCRIPT_IN_SCRIPT);
+}
+
+/* Before anything else, in the order in which the script does things */
+static inline void flush_irqs(void)
+{
+    uint32_t irq_owner = script_state.irq_owner;
+
+    if (unlikely(irq_owner >= SCRIPT_IRQ_OF)) {
+        script_state.irq_owner = SCRIPT_IRQ_NONE;
+        script_irq_flush(irq_owner);
+    }
 }
 
 ScriptApiGuard script_api_enter(void)
@@ -115,14 +124,12 @@ ScriptApiGuard script_api_enter(void)
     ScriptApiGuard guard = { };
 
     enter_c();
-    if (!bql_locked()) {
+    /* While an access waits for the script, it has the BQL */
+    if (script_state.irq_owner == SCRIPT_IRQ_NEVER && !bql_locked()) {
         bql_lock();
         guard.took_bql = true;
     }
-    if (unlikely(script_state.irq_instance != 0)) {
-        /* In the order in which the script did it */
-        script_irq_flush();
-    }
+    flush_irqs();
     return guard;
 }
 
@@ -170,8 +177,8 @@ void script_bql_release(void)
 /* On the engine's thread, in the middle of JavaScript or between two tasks */
 static void lend_bql_handler(int signal)
 {
-    if (in_script && bql_locked()) {
-        bql_lent = true;
+    if (script_state.place == SCRIPT_IN_SCRIPT && bql_locked()) {
+        script_bql_lent = true;
         bql_unlock();
     }
 }
@@ -235,24 +242,21 @@ int32_t script_arm(void)
 
 /* --- the vCPU on its fiber ---------------------------------------------- */
 
+static void leave_fiber(int32_t reason)
+{
+    script_set_place(SCRIPT_IN_SCRIPT, SCRIPT_IRQ_NEVER);
+    script_fiber_leave(reason);
+    script_back_in_vcpu();
+}
+
 static void fiber_main(void *arg)
 {
+    script_back_in_vcpu();
     vcpu_fn(arg);
     /* The first vCPU was unplugged: there is nothing left to run */
     for (;;) {
-        script_run_reason = SCRIPT_RUN_IDLE;
-        script_on_fiber = false;
-        script_fiber_switch(&script_fiber);
-        script_on_fiber = true;
+        leave_fiber(SCRIPT_RUN_IDLE);
     }
-}
-
-static void leave_fiber(int reason)
-{
-    script_run_reason = reason;
-    script_on_fiber = false;
-    script_fiber_switch(&script_fiber);
-    script_on_fiber = true;
 }
 
 /* Called with the BQL released */
@@ -311,44 +315,25 @@ static int prepare_run(void)
     return 0;
 }
 
-/* What the handler of a register returned, unless its answer is in the frame */
-static inline void take_answer(int32_t answer)
+int32_t script_run(void)
 {
-    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+    int reason = 0;
 
-    if (likely(frame->status == SCRIPT_ASKED)) {
-        frame->value = answer;
-        frame->value_high = 0;
-        frame->status = SCRIPT_DONE;
-    }
-}
-
-int32_t script_run(int32_t answer)
-{
-    run_count++;
     enter_c();
-    if (likely(script_run_reason > SCRIPT_RUN_HANDLER)) {
-        take_answer(answer);
-    } else if (script_run_reason != SCRIPT_RUN_REQUEST) {
-        int reason = prepare_run();
-
-        if (reason) {
-            leave_c();
-            return reason;
-        }
+    if (likely(script_state.irq_owner == SCRIPT_IRQ_NEVER)) {
+        reason = prepare_run();
     }
-    qatomic_set(&vcpu_running, true);
-    script_on_fiber = true;
-    script_fiber_switch(&script_fiber);
-    script_on_fiber = false;
-    qatomic_set(&vcpu_running, false);
-    leave_c();
-    return script_run_reason;
+    if (reason) {
+        leave_c();
+        return reason;
+    }
+    /* Counts as an answer if the engine lost one */
+    return script_answer(0);
 }
 
 void script_vcpu_poll(void)
 {
-    if (likely(!script_on_fiber) || likely(!qatomic_read(&yield_wanted))) {
+    if (likely(!script_on_fiber()) || likely(!qatomic_read(&yield_wanted))) {
         return;
     }
     qatomic_set(&yield_wanted, false);
@@ -364,7 +349,7 @@ static bool fiber_park(QemuCond *cond, QemuMutex *mutex, int ms,
     bool is_bql;
     int64_t start;
 
-    if (!script_on_fiber) {
+    if (!script_on_fiber()) {
         return false;
     }
     is_bql = mutex_is_bql(mutex);
@@ -398,26 +383,20 @@ bool script_engine_asleep(void)
 
 bool script_engine_in_c(void)
 {
-    return !qatomic_read(&in_script);
+    return qatomic_read(&script_state.place) == SCRIPT_IN_C;
 }
 
 ScriptFrame *script_served_frame(void)
 {
-    if (script_run_reason == SCRIPT_RUN_REQUEST ||
-        script_run_reason > SCRIPT_RUN_HANDLER) {
+    if (qatomic_read(&script_state.irq_owner) != SCRIPT_IRQ_NEVER) {
         return &script_state.frames[SCRIPT_FIBER_FRAME];
     }
     return qatomic_read(&served);
 }
 
-uint64_t script_run_count(void)
-{
-    return qatomic_read(&run_count);
-}
-
 bool script_vcpu_running(void)
 {
-    return qatomic_read(&vcpu_running);
+    return qatomic_read(&script_state.place) == SCRIPT_IN_VCPU;
 }
 
 bool script_has_vcpu(void)
@@ -450,7 +429,7 @@ ScriptFrame *script_frame_get(uint32_t kind, uint32_t target)
     ScriptFrame *frame;
     unsigned long i = SCRIPT_FIBER_FRAME;
 
-    if (!script_on_fiber) {
+    if (!script_on_fiber()) {
         for (;;) {
             i = find_next_zero_bit(frames_used, SCRIPT_MAX_FRAMES,
                                    SCRIPT_POST_FRAME + 1);
@@ -487,6 +466,7 @@ static void wait_for_answer(ScriptFrame *frame, QemuCond *cond)
 
 void script_await_fiber(ScriptFrame *frame)
 {
+    frame->abort = 0;
     callers[SCRIPT_FIBER_FRAME].cond = current_cpu->halt_cond;
     wait_for_answer(frame, current_cpu->halt_cond);
 }
@@ -516,15 +496,13 @@ void script_frame_call(ScriptFrame *frame)
 {
     g_assert(bql_locked());
     frame->status = SCRIPT_ASKED;
-    if (script_on_fiber) {
-        script_ask_fiber();
+    if (script_on_fiber()) {
+        script_ask(SCRIPT_RUN_REQUEST);
     } else if (script_thread) {
         leave_c();
         dispatch_nested(frame_index(frame));
         enter_c();
-        if (script_state.irq_instance != 0) {
-            script_irq_flush();
-        }
+        flush_irqs();
     } else {
         call_and_wait(frame);
     }

@@ -14,11 +14,19 @@
 
 extern ScriptShared script_state;
 
-/* Is the caller on the fiber of the engine's thread? */
-extern __thread bool script_on_fiber;
-
 /* Is the caller on the engine's thread, wherever? */
 extern __thread bool script_thread;
+
+/* Where that thread is: in C that it called, in JavaScript, or in the vCPU */
+#define SCRIPT_IN_C 0
+#define SCRIPT_IN_SCRIPT 1
+#define SCRIPT_IN_VCPU 2
+
+/* Is the caller on the fiber of the engine's thread? */
+static inline bool script_on_fiber(void)
+{
+    return likely(script_thread) && likely(script_state.place == SCRIPT_IN_VCPU);
+}
 
 /* Is there an engine in this process at all? */
 extern bool script_engine_present;
@@ -111,54 +119,69 @@ void script_post_frame(const ScriptFrame *frame, const void *data,
  */
 const ScriptFrame *script_served_post(void);
 
-extern ScriptFiber script_fiber;
-extern int script_run_reason;
+/* The vCPU asked something since the ticker looked */
+extern bool script_was_asked;
+
+/* The watchdog had the BQL released under a script */
+extern bool script_bql_lent;
+void script_take_bql_back(void);
 
 /* The answer comes later */
 void script_await_fiber(ScriptFrame *frame);
 
 /* device.c: has what a handler drove lead where it leads */
-void script_irq_flush(void);
+void script_irq_flush(uint32_t irq_owner);
 
-static inline __attribute__((always_inline)) void script_switch_to_engine(void)
-{
-    script_state.irq_deferred = 1;
-    script_on_fiber = false;
-    script_fiber_switch(&script_fiber);
-    script_on_fiber = true;
-    script_state.irq_deferred = 0;
-    if (script_state.irq_instance != 0) {
-        script_irq_flush();
-    }
-    if (unlikely(script_state.frames[SCRIPT_FIBER_FRAME].status ==
-                 SCRIPT_PENDING)) {
-        script_await_fiber(&script_state.frames[SCRIPT_FIBER_FRAME]);
-    }
-}
-
-/**
- * script_ask_fiber:
- *
- * The short way of script_frame_call() for frame 0, on the fiber.
- */
-static inline __attribute__((always_inline)) void script_ask_fiber(void)
-{
-    script_state.frames[SCRIPT_FIBER_FRAME].status = SCRIPT_ASKED;
-    script_run_reason = SCRIPT_RUN_REQUEST;
-    script_switch_to_engine();
-}
-
-/**
- * script_ask_handler:
- *
- * The same for the handler of a register, by its number.
- */
+/* Changes two words at once: there are many accesses */
 static inline __attribute__((always_inline))
-void script_ask_handler(uint32_t handler)
+void script_set_place(uint32_t place, uint32_t irq_owner)
 {
-    script_state.frames[SCRIPT_FIBER_FRAME].status = SCRIPT_ASKED;
-    script_run_reason = SCRIPT_RUN_HANDLER + handler;
-    script_switch_to_engine();
+    const union {
+        uint32_t words[2];
+        uint64_t both;
+    } value = { .words = { irq_owner, place } };
+
+    QEMU_BUILD_BUG_ON(offsetof(ScriptShared, irq_owner) % 8 != 0 ||
+                      offsetof(ScriptShared, place) !=
+                      offsetof(ScriptShared, irq_owner) + 4);
+    qatomic_set((uint64_t *)&script_state.irq_owner, value.both);
+}
+
+/* Back on the fiber */
+static inline __attribute__((always_inline)) void script_back_in_vcpu(void)
+{
+    script_set_place(SCRIPT_IN_VCPU, SCRIPT_IRQ_NEVER);
+    if (unlikely(script_bql_lent)) {
+        script_take_bql_back();
+    }
+}
+
+/**
+ * script_ask:
+ *
+ * Has the engine serve frame 0, which has SCRIPT_ASKED for its status, on the
+ * fiber, for a @reason.
+ *
+ * Returns: the answer, of use if the frame's status is still SCRIPT_ASKED.
+ */
+static inline __attribute__((always_inline)) int32_t script_ask(int32_t reason)
+{
+    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+    int32_t answer;
+    uint32_t irq_owner;
+
+    qatomic_set(&script_was_asked, true);
+    script_set_place(SCRIPT_IN_SCRIPT, SCRIPT_IRQ_NONE);
+    answer = script_fiber_leave(reason);
+    irq_owner = script_state.irq_owner;
+    script_back_in_vcpu();
+    if (irq_owner != SCRIPT_IRQ_NONE) {
+        script_irq_flush(irq_owner);
+    }
+    if (unlikely(frame->status == SCRIPT_PENDING)) {
+        script_await_fiber(frame);
+    }
+    return answer;
 }
 
 /* The main loop is over */
@@ -168,7 +191,6 @@ extern bool script_ending;
 bool script_engine_asleep(void);
 bool script_engine_in_c(void);
 ScriptFrame *script_served_frame(void);
-uint64_t script_run_count(void);
 bool script_vcpu_running(void);
 void script_tick(void);
 bool script_has_vcpu(void);

@@ -16,15 +16,39 @@
 /* What Linux gives a thread, and what vCPU code can count on elsewhere */
 #define FIBER_STACK_SIZE (8 * MiB)
 
-/* The first switch jumps here, with the fiber in rdi */
+ScriptFiber script_fiber __attribute__((used));
+
+/*
+ * script_answer(), from the thread's own stack into the fiber, with the answer
+ * in eax; script_fiber_leave() gets the registers back and returns.  What this
+ * returns to is never what the CPU predicts.
+ *
+ * The first time that is script_fiber_entry.
+ */
 asm(".text\n"
+    ".p2align 4\n"
+    ".globl script_answer\n"
+    ".type script_answer, @function\n"
+    "script_answer:\n"
+    "    pushq %rbp\n"
+    "    pushq %rbx\n"
+    "    pushq %r12\n"
+    "    pushq %r13\n"
+    "    pushq %r14\n"
+    "    pushq %r15\n"
+    "    movl %edi, %eax\n"
+    "    movq script_fiber(%rip), %rdx\n"
+    "    movq %rsp, script_fiber(%rip)\n"
+    "    movq %rdx, %rsp\n"
+    "    retq\n"
+    ".size script_answer, . - script_answer\n"
     ".p2align 4\n"
     ".globl script_fiber_entry\n"
     ".hidden script_fiber_entry\n"
     ".type script_fiber_entry, @function\n"
     "script_fiber_entry:\n"
-    "    movq 16(%rdi), %rax\n"
-    "    movq 24(%rdi), %rdi\n"
+    "    movq script_fiber+16(%rip), %rax\n"
+    "    movq script_fiber+24(%rip), %rdi\n"
     "    xorl %ebp, %ebp\n"
     "    callq *%rax\n"
     "    ud2\n"

@@ -294,7 +294,7 @@ VMStateField *script_pci_make_fields(VMStateField *field,
 static PCIDevice *config_of(ScriptInstance *instance, uint32_t address,
                             uint32_t length)
 {
-    PCIDevice *dev = instance->live ? PCI_DEVICE(instance->dev) : NULL;
+    PCIDevice *dev = instance->live ? pci_of(instance) : NULL;
 
     return dev && length <= 4 && address <= pci_config_size(dev) - length ?
         dev : NULL;
@@ -355,18 +355,22 @@ void script_pci_config_write(void *opaque, uint32_t address, uint32_t value,
     }
 }
 
-void script_pci_irq_set(void *opaque, uint32_t level)
+void script_pci_pin(ScriptInstance *instance, bool level)
 {
-    ScriptInstance *instance = opaque;
-    SCRIPT_API_GUARD();
+    const ScriptPci *decl = instance->shape->decl->pci;
 
     /* Its own configuration space is the script's, and has the pin */
-    if (instance->live && instance->shape->decl->pci &&
-        instance->shape->decl->pci->pin &&
-        pci_intx(PCI_DEVICE(instance->dev)) ==
-        instance->shape->decl->pci->pin - 1) {
-        pci_set_irq(PCI_DEVICE(instance->dev), !!level);
+    if (instance->live && decl && decl->pin &&
+        pci_intx(pci_of(instance)) == decl->pin - 1) {
+        pci_set_irq(pci_of(instance), level);
     }
+}
+
+void script_pci_irq_set(void *opaque, uint32_t level)
+{
+    SCRIPT_API_GUARD();
+
+    script_pci_pin(opaque, level);
 }
 
 uint32_t script_pci_irq_level(void *opaque)
@@ -374,32 +378,37 @@ uint32_t script_pci_irq_level(void *opaque)
     ScriptInstance *instance = opaque;
     SCRIPT_API_GUARD();
 
-    return instance->live && PCI_DEVICE(instance->dev)->irq_state;
+    return instance->live && pci_of(instance)->irq_state;
+}
+
+/*
+ * Devices ask before each interrupt, so this needs no guard: a device does not
+ * go away while its script runs, and one byte of configuration space is whole.
+ */
+static bool sends_messages(ScriptInstance *instance)
+{
+    return instance->live && msi_enabled(pci_of(instance));
 }
 
 /* Vectors that the guest allocated; 0 while it is not enabled */
 uint32_t script_pci_msi_vectors(void *opaque)
 {
     ScriptInstance *instance = opaque;
-    SCRIPT_API_GUARD();
 
-    if (!instance->live || !msi_enabled(PCI_DEVICE(instance->dev))) {
-        return 0;
-    }
-    return msi_nr_vectors_allocated(PCI_DEVICE(instance->dev));
+    return sends_messages(instance) ?
+        msi_nr_vectors_allocated(pci_of(instance)) : 0;
 }
 
 /* Returns: whether it is enabled */
 uint32_t script_pci_msi_notify(void *opaque, uint32_t vector)
 {
     ScriptInstance *instance = opaque;
-    PCIDevice *dev;
-    SCRIPT_API_GUARD();
+    PCIDevice *dev = pci_of(instance);
 
-    if (!instance->live || !msi_enabled(PCI_DEVICE(instance->dev))) {
+    if (!sends_messages(instance)) {
         return false;
     }
-    dev = PCI_DEVICE(instance->dev);
+    SCRIPT_API_GUARD();
     /* A device uses no more bits of the message than the guest gave it */
     msi_notify(dev, vector & (msi_nr_vectors_allocated(dev) - 1));
     return true;
@@ -410,7 +419,7 @@ uint32_t script_pci_msix_enabled(void *opaque)
     ScriptInstance *instance = opaque;
     SCRIPT_API_GUARD();
 
-    return instance->live && msix_enabled(PCI_DEVICE(instance->dev));
+    return instance->live && msix_enabled(pci_of(instance));
 }
 
 /* Returns: whether it is enabled */
@@ -420,10 +429,10 @@ uint32_t script_pci_msix_notify(void *opaque, uint32_t vector)
     PCIDevice *dev;
     SCRIPT_API_GUARD();
 
-    if (!instance->live || !msix_enabled(PCI_DEVICE(instance->dev))) {
+    if (!instance->live || !msix_enabled(pci_of(instance))) {
         return false;
     }
-    dev = PCI_DEVICE(instance->dev);
+    dev = pci_of(instance);
     if (vector < dev->msix_entries_nr) {
         msix_notify(dev, vector);
     }

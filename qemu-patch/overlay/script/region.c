@@ -24,19 +24,28 @@ void script_region_forget(ScriptRegionPort *port)
     g_ptr_array_index(ports, port->slot) = NULL;
 }
 
-static uint32_t pack_attrs(MemTxAttrs attrs)
+/* They are the same most of the time */
+static inline uint32_t pack_attrs(MemTxAttrs attrs)
 {
-    return attrs.secure | attrs.user << 1 | attrs.requester_id << 16;
+    static MemTxAttrs last;
+    static uint32_t packed;
+
+    if (unlikely(memcmp(&attrs, &last, sizeof(last)) != 0)) {
+        last = attrs;
+        packed = attrs.secure | attrs.user << 1 | attrs.requester_id << 16;
+    }
+    return packed;
 }
 
+/* The ticker may read some of it meanwhile, in its own thread */
 static inline void fill_frame(ScriptFrame *frame, ScriptRegionPort *port,
                               uint32_t kind, hwaddr addr, uint64_t value,
                               unsigned size, MemTxAttrs attrs)
 {
-    frame->kind = kind;
-    frame->target = port->slot;
-    frame->offset = addr;
-    frame->offset_high = addr >> 32;
+    qatomic_set(&frame->kind, kind);
+    qatomic_set(&frame->target, port->slot);
+    qatomic_set(&frame->offset, addr);
+    qatomic_set(&frame->offset_high, addr >> 32);
     frame->size = size;
     frame->value = value;
     frame->value_high = value >> 32;
@@ -99,13 +108,13 @@ static inline MemTxResult script_access(ScriptRegionPort *port, uint32_t kind,
         *value = 0;
         return MEMTX_ERROR;
     }
-    if (unlikely(!script_on_fiber)) {
+    if (unlikely(!script_on_fiber())) {
         return access_from_elsewhere(port, kind, addr, value, size, attrs);
     }
     fill_frame(frame, port, kind, addr, *value, size, attrs);
     frame->result = MEMTX_OK;
-    frame->abort = 0;
-    script_ask_fiber();
+    frame->status = SCRIPT_ASKED;
+    script_ask(SCRIPT_RUN_REQUEST);
     *value = frame->value | (uint64_t)frame->value_high << 32;
     after_access(port->instance);
     return frame->result;
@@ -133,7 +142,7 @@ static inline bool undisturbed(void)
         likely(!trace_events_enabled_count);
 }
 
-static inline const ScriptWord *word_of(ScriptRegionPort *port, hwaddr addr,
+static inline const ScriptPortWord *word_of(ScriptRegionPort *port, hwaddr addr,
                                         unsigned size)
 {
     return addr >> 2 < port->n_words && likely(size == 4) && undisturbed() ?
@@ -209,11 +218,20 @@ void script_instance_words(void *opaque, uint32_t index, const void *table,
 {
     ScriptInstance *instance = opaque;
     ScriptRegionPort *port = &instance->regions[index];
+    const ScriptWord *words = table;
+    uint32_t i, n = length / sizeof(ScriptWord);
     SCRIPT_API_GUARD();
 
     g_free(port->words);
-    port->words = g_memdup2(table, length);
-    port->n_words = port->n_declared = length / sizeof(ScriptWord);
+    port->words = g_new(ScriptPortWord, n);
+    for (i = 0; i < n; i++) {
+        port->words[i] = (ScriptPortWord) {
+            .word = words[i],
+            .reads = { SCRIPT_READ, port->slot, i * 4 },
+            .writes = { SCRIPT_WRITE, port->slot, i * 4 },
+        };
+    }
+    port->n_words = port->n_declared = n;
 }
 
 /* An asynchronous handler is not through: other accesses queue up behind it */
@@ -242,20 +260,31 @@ void script_region_words_end(ScriptRegionPort *port)
 
 /*
  * On the fiber.  The frame has what the handler may want to know, and what is
- * said of it if it does not return.
+ * said of it if it does not return.  Few stores, as the BQL is released soon:
+ * that waits for all of them.
  */
-static inline MemTxResult ask_handler(ScriptRegionPort *port, uint32_t handler,
-                                      uint32_t kind, hwaddr addr,
-                                      uint64_t *value, MemTxAttrs attrs)
+static __attribute__((noinline))
+MemTxResult ask_handler(ScriptRegionPort *port, const uint32_t *beginning,
+                        int32_t reason, uint64_t *value, MemTxAttrs attrs)
 {
     ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+    int32_t answer;
 
-    fill_frame(frame, port, kind, addr, *value, 4, attrs);
+    memcpy(frame, beginning, sizeof_field(ScriptPortWord, reads));
+    frame->size = 4;
+    frame->value = *value;
+    frame->value_high = 0;
     frame->result = MEMTX_OK;
-    frame->abort = 0;
-    script_ask_handler(handler);
-    *value = frame->value | (uint64_t)frame->value_high << 32;
+    frame->status = SCRIPT_ASKED;
+    frame->attrs = pack_attrs(attrs) | SCRIPT_ATTR_HANDLER;
+    answer = script_ask(reason);
     after_access(port->instance);
+    if (likely(frame->status == SCRIPT_ASKED)) {
+        *value = (uint32_t)answer;
+        frame->status = SCRIPT_DONE;
+    } else {
+        *value = frame->value | (uint64_t)frame->value_high << 32;
+    }
     return frame->result;
 }
 
@@ -267,19 +296,21 @@ static MemTxResult region_read(void *opaque, hwaddr addr, uint64_t *data,
                                unsigned size, MemTxAttrs attrs)
 {
     ScriptRegionPort *port = opaque;
-    const ScriptWord *word = word_of(port, addr, size);
+    const ScriptPortWord *here = word_of(port, addr, size);
     MemTxResult result;
 
-    if (likely(word)) {
+    if (likely(here)) {
+        const ScriptWord *word = &here->word;
+
         if (word->how & SCRIPT_DIRECT_READS &&
-            likely(!script_thread || script_on_fiber)) {
+            (script_on_fiber() || likely(!script_thread))) {
             *data = load_field(word, port->instance->state) & word->shown;
             return MEMTX_OK;
         }
-        if (word->reader && likely(script_on_fiber)) {
+        if (word->reader && script_on_fiber()) {
             *data = 0;
-            return ask_handler(port, word->reader, SCRIPT_READ, addr, data,
-                               attrs);
+            return ask_handler(port, here->reads,
+                               SCRIPT_RUN_HANDLER + word->reader, data, attrs);
         }
     }
     *data = 0;
@@ -299,18 +330,20 @@ static MemTxResult region_write(void *opaque, hwaddr addr, uint64_t data,
                                 unsigned size, MemTxAttrs attrs)
 {
     ScriptRegionPort *port = opaque;
-    const ScriptWord *word = word_of(port, addr, size);
+    const ScriptPortWord *here = word_of(port, addr, size);
     MemTxResult result;
 
-    if (likely(word) && likely(script_on_fiber)) {
+    if (likely(here) && script_on_fiber()) {
+        const ScriptWord *word = &here->word;
+
         if (word->how & SCRIPT_DIRECT_WRITES &&
             likely(!(data & word->watched))) {
             store_directly(port, word, data);
             return MEMTX_OK;
         }
         if (word->writer) {
-            return ask_handler(port, word->writer, SCRIPT_WRITE, addr, &data,
-                               attrs);
+            return ask_handler(port, here->writes, -(int32_t)word->writer,
+                               &data, attrs);
         }
     }
     result = script_access(port, SCRIPT_WRITE, addr, &data, size, attrs);

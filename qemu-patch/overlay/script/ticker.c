@@ -65,20 +65,19 @@ static void sleep_until_needed(void)
 
 static void *ticker(void *opaque)
 {
-    uint64_t seen = 0;
     int stuck = 0;
 
     rcu_register_thread();
     for (;;) {
-        uint64_t count;
+        bool asked;
 
         g_usleep(TICK_US);
-        count = script_run_count();
+        asked = qatomic_xchg(&script_was_asked, false);
         if (script_engine_asleep()) {
             /* The event loop has its turn already */
             stuck = 0;
             sleep_until_needed();
-        } else if (script_vcpu_running() || count != seen) {
+        } else if (script_vcpu_running() || asked) {
             stuck = 0;
             if (script_has_vcpu()) {
                 WITH_RCU_READ_LOCK_GUARD() {
@@ -92,7 +91,6 @@ static void *ticker(void *opaque)
         } else if (stuck > STUCK_TICKS) {
             end_if_asked();
         }
-        seen = count;
     }
     return NULL;
 }

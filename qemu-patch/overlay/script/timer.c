@@ -90,7 +90,7 @@ static void expired(void *opaque)
     if (timer->period) {
         rearm(timer);
     }
-    if (script_on_fiber || (qtest_enabled() && !script_thread)) {
+    if (script_on_fiber() || (qtest_enabled() && !script_thread)) {
         Object *obj = object_ref(instance->obj);
 
         timer->serving = true;

@@ -248,6 +248,15 @@ describe("an interrupt line", () => {
 
   test("cannot have the name of what drives them all", () => {
     refuses({ irqs: ["a", "drive"] }, "an interrupt line cannot be called drive");
+    refuses({ irqs: ["a", { name: "follow", bits: 1 }] }, "an interrupt line cannot be called follow");
+  });
+
+  test("carries some of 32 bits", () => {
+    accepts({ irqs: ["a", { name: "b", bits: 0xffffffff }, { name: "c", bits: 1 }] });
+    for (const bits of [0, -1, 2 ** 32, Number.NaN]) {
+      refuses({ irqs: [{ name: "b", bits }] }, "interrupt line b: bits is a mask of 1 to 0xffffffff");
+    }
+    refuses({ irqs: ["b", { name: "b", bits: 1 }] }, "two interrupt lines have the same name");
   });
 
   test("is one of 32 at most, which is what drive() takes", () => {

@@ -5,6 +5,8 @@ import { checkDeclaration } from "../../../host/device/check.ts";
 import { describe as describeClass } from "../../../host/device/describe.ts";
 import { Handle } from "../../../host/device/handle.ts";
 import { type Msi, type Msix, makePci, type Pci, type PciIrq } from "../../../host/device/pci.ts";
+import { IRQ, SHARED } from "../../../host/native/abi.ts";
+import { words } from "../../../host/native/library.ts";
 import { type Call, fakeLibrary } from "../fake-library.ts";
 
 const IDS = { vendor: 0x1234, device: 0x5678, class: 0x0200 };
@@ -162,10 +164,10 @@ describe("a device on the bus", () => {
     calls = fakeLibrary();
   });
   const all = { ...IDS, interrupt: "A", msi: { vectors: 2 }, msix: { vectors: 1, bar: 0 } } as const;
-  const make = (handle: Handle) => makePci(handle, all) as Pci & { irq: PciIrq; msi: Msi; msix: Msix };
+  const make = (handle: Handle) => makePci(handle, 7, all) as Pci & { irq: PciIrq; msi: Msi; msix: Msix };
 
   test("has no more than it declares", () => {
-    expect(Object.keys(makePci(new Handle(INSTANCE, "probe"), IDS)).toSorted()).toEqual([
+    expect(Object.keys(makePci(new Handle(INSTANCE, "probe"), 7, IDS)).toSorted()).toEqual([
       "config",
       "defaultConfigRead",
       "defaultConfigWrite",
@@ -178,6 +180,14 @@ describe("a device on the bus", () => {
       [INSTANCE, 1],
       [INSTANCE, 0],
     ]);
+  });
+
+  test("leaves its pin to C while an access waits", () => {
+    words[SHARED.irqOwner] = IRQ.NONE;
+    make(new Handle(INSTANCE, "probe")).irq.raise();
+    const left = [SHARED.irqOwner, SHARED.irqLevels, SHARED.irqMask].map((place) => words[place]);
+    expect(left).toEqual([IRQ.OF + 7, 1, 0]);
+    expect(calls).toEqual([]);
   });
 
   test("that is gone cannot be used", () => {

@@ -77,6 +77,7 @@ const GROUPS = {
   VALUE: "VALUE_",
   CAN: "CAN_",
   DIRECT: "DIRECT_",
+  IRQ: "IRQ_",
 } as const;
 const LAYOUT = ["SHARED", "FRAME", "WORD_WORDS", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
 const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK", "TIOCM", "RESET_TYPE"];

@@ -15,13 +15,15 @@
 #define SCRIPT_API_H
 
 /* Changes whenever this file or the layout below does */
-#define SCRIPT_ABI 4
+#define SCRIPT_ABI 5
 
-/* Why script_run() returned */
+/* Why script_run() or script_answer() returned */
 #define SCRIPT_RUN_REQUEST 1   /* the vCPU waits for an answer to frame 0 */
 #define SCRIPT_RUN_YIELD 2     /* calls wait, or the event loop is due */
 #define SCRIPT_RUN_IDLE 3      /* the vCPU sleeps */
-#define SCRIPT_RUN_HANDLER 4   /* ... for that of a register: see ScriptWord */
+#define SCRIPT_RUN_HANDLER 4   /* ... for that of a register: see ScriptWord.
+                                  Greater by the number of one that reads; of
+                                  one that writes, the number's negative. */
 
 /* What a frame asks for */
 #define SCRIPT_READ 1
@@ -77,6 +79,9 @@
 /* In a frame's attrs: not from a vCPU, so there is nobody to wait */
 #define SCRIPT_ATTR_NO_WAIT (1 << 2)
 
+/* ... the engine was given the number of the handler */
+#define SCRIPT_ATTR_HANDLER (1 << 3)
+
 /* What a property of a script's holds, and what can be done with it */
 #define SCRIPT_VALUE_BOOL 1
 #define SCRIPT_VALUE_INT 2
@@ -120,8 +125,8 @@ typedef struct ScriptFrame {
  * What C knows of a word of a region.  Some registers it serves by itself, from
  * the state block.  What a write leaves there: bits of rw as they are written,
  * those of w1c and w0c cleared by a 1 or a 0, those of w1s set by a 1, those of
- * wc cleared.  Others have handlers, which the engine knows by their numbers:
- * script_run() returns SCRIPT_RUN_HANDLER and that number, and gets the answer.
+ * wc cleared.  Others have handlers, which the engine knows by their numbers,
+ * as script_run() and script_answer() return them.
  */
 #define SCRIPT_DIRECT_READS 1
 #define SCRIPT_DIRECT_WRITES 2
@@ -150,9 +155,10 @@ typedef struct ScriptShared {
      * Lines that the handler of an access has driven last, and that lead
      * nowhere yet: they do before anything else can be seen of it.
      */
-    double irq_instance;   /* whose, or 0 */
+    uint32_t irq_owner;    /* see below */
+    uint32_t place;        /* where the engine's thread is: for C only */
     uint32_t irq_levels;
-    uint32_t irq_deferred; /* may they be left here? */
+    uint32_t irq_mask;     /* which lines; 0: the pin of a PCI device */
     uint32_t reserved[6];
     uint32_t dma_low;      /* what script_dma_load() found */
     uint32_t dma_high;
@@ -161,6 +167,15 @@ typedef struct ScriptShared {
     uint8_t bytes[SCRIPT_MAX_BYTES];
 } ScriptShared;
 
+/*
+ * In irq_owner: lines cannot be left there, for no access waits for a script;
+ * they can, and none are; they are, of the instance that has this id and this
+ * added.
+ */
+#define SCRIPT_IRQ_NEVER 0
+#define SCRIPT_IRQ_NONE 1
+#define SCRIPT_IRQ_OF 2
+
 /* Needs no BQL: identity and layout */
 uint32_t script_abi(void);
 ScriptShared *script_shared(void);
@@ -168,8 +183,12 @@ ScriptShared *script_shared(void);
 /* Starts QEMU on a thread of its own; argv comes from /proc/self/cmdline. */
 void script_start(uint32_t skip_args, void *doorbell, void *dispatch);
 
-/* The vCPU; needs no BQL */
-int32_t script_run(int32_t answer);
+/*
+ * The vCPU; needs no BQL.  The answer is what the handler of a register
+ * returned: only if nothing set the status of the frame, which has it then.
+ */
+int32_t script_run(void);
+int32_t script_answer(int32_t answer);
 int32_t script_arm(void);
 
 /* Calls from other threads: a frame to serve, or -1 */
@@ -295,7 +314,7 @@ double script_region_at(void *instance, uint32_t index);
 
 /* Interrupt lines */
 void script_irq_set(void *instance, uint32_t line, uint32_t level);
-void script_irq_drive(void *instance, uint32_t levels);
+void script_irq_drive(void *instance, uint32_t levels, uint32_t mask);
 
 /*
  * GPIO: outputs are numbered across the arrays.  Connecting returns the error
