@@ -170,7 +170,9 @@ describe.each(ACCELERATORS)("a busy second vCPU, $name:", ({ accel, args }) => {
 });
 
 test("types are registered while four vCPUs use a device", async () => {
-  const symbols = { CPUS: 4, LOOPS: 20_000, SLOW_EVERY: 0 };
+  // Longer than the registering takes.
+  const LOOPS = 200_000;
+  const symbols = { CPUS: 4, LOOPS, SLOW_EVERY: 0 };
   const machine = bareMetal(guest("hammer", symbols), { smp: 4 });
   const qemu = await Qemu.start({
     args: [...machine, "-device", `script,path=${COUNTING}`],
@@ -187,7 +189,7 @@ test("types are registered while four vCPUs use a device", async () => {
   await qemu.line("console").text.waitFor(/total=0x(.*)\n/, STALL_MS);
   expect(await qemu.waitForExit(SOON_MS)).toEqual({ status: 0, signal: null });
   const report = qemu.line("console").text.all;
-  expect(report).toContain(`total=0x${(80_000).toString(16).padStart(16, "0")}\n`);
+  expect(report).toContain(`total=0x${(4 * LOOPS).toString(16).padStart(16, "0")}\n`);
   expect(report).toContain(`errors=0x${"0".repeat(16)}\n`);
 });
 

@@ -29,6 +29,12 @@
 #include "system/accel-ops.h"
 #include "device.h"
 
+/*
+ * How long a vCPU looks for an answer before it sleeps, and the engine for
+ * another call of its: to wake up takes a thread that long, or longer
+ */
+#define SPIN_NS (10 * SCALE_US)
+
 /* A signal that neither QEMU nor the JavaScript runtime uses */
 #define SCRIPT_SIG_LEND (SIGRTMIN + 5)
 
@@ -37,6 +43,7 @@ QEMU_BUILD_BUG_ON(sizeof(ScriptFrame) != 64);
 /* What C keeps of a frame; the script sees the rest */
 typedef struct ScriptCaller {
     QemuCond *cond;
+    bool from_vcpu;
     char *text;
     char *error;
     char *hint;
@@ -79,6 +86,9 @@ static ScriptFrame *served;
 static bool next_took_bql;
 
 static pthread_t engine_thread;
+
+/* The call served last came from a vCPU with a thread of its own */
+static bool vcpu_called;
 
 /* The condition that the vCPU waits for while it is off its thread */
 static QemuCond *parked_on;
@@ -223,17 +233,48 @@ static void fiber_unpark(QemuCond *cond)
     }
 }
 
+static bool something_came(void)
+{
+    return qatomic_read(&vcpu_woken) || qatomic_read(&script_state.calls) ||
+        qatomic_read(&script_state.posts);
+}
+
+/*
+ * A vCPU that has just had an answer often asks again at once.  Returns: did
+ * it, or did something else come?
+ */
+static bool spin_for_call(void)
+{
+    int64_t end = get_clock() + SPIN_NS;
+    int i;
+
+    do {
+        for (i = 0; i < 16; i++) {
+            if (something_came()) {
+                return true;
+            }
+            cpu_relax();
+        }
+    } while (get_clock() < end);
+    return false;
+}
+
 /*
  * Before the engine sleeps.  Returns 0 if it must not: something came since it
  * looked last.
  */
 int32_t script_arm(void)
 {
+    if (vcpu_called) {
+        vcpu_called = false;
+        if (spin_for_call()) {
+            return 0;
+        }
+    }
     qatomic_set(&engine_armed, true);
     /* Pairs with the one in rouse_sleeping_engine() */
     smp_mb();
-    if (qatomic_read(&vcpu_woken) || qatomic_read(&script_state.calls) ||
-        qatomic_read(&script_state.posts)) {
+    if (something_came()) {
         qatomic_set(&engine_armed, false);
         return 0;
     }
@@ -452,6 +493,28 @@ static bool caller_must_not_wait(void)
     return current_cpu && (current_cpu->stop || current_cpu->unplug);
 }
 
+/*
+ * Most answers come within a few us, sooner than a thread sleeps and wakes up.
+ * Only vCPUs do that: the main loop is to serve others, not to compute.
+ */
+static void spin_for_answer(ScriptFrame *frame)
+{
+    int64_t end = get_clock() + SPIN_NS;
+    int i;
+
+    bql_unlock();
+    do {
+        for (i = 0; i < 16; i++) {
+            if (qatomic_read(&frame->status) == SCRIPT_DONE) {
+                goto out;
+            }
+            cpu_relax();
+        }
+    } while (get_clock() < end);
+out:
+    bql_lock();
+}
+
 /* Until the answer comes; a stop of the machine cuts an async handler short */
 static void wait_for_answer(ScriptFrame *frame, QemuCond *cond)
 {
@@ -476,7 +539,8 @@ static void call_and_wait(ScriptFrame *frame)
     ScriptCaller *caller = &callers[frame_index(frame)];
     QemuCond own;
 
-    if (current_cpu) {
+    caller->from_vcpu = current_cpu != NULL;
+    if (caller->from_vcpu) {
         /* so that a kick of this vCPU ends the wait */
         caller->cond = current_cpu->halt_cond;
     } else {
@@ -486,6 +550,9 @@ static void call_and_wait(ScriptFrame *frame)
     QSIMPLEQ_INSERT_TAIL(&waiting, caller, next);
     qatomic_inc(&script_state.calls);
     ask_for_engine();
+    if (caller->from_vcpu) {
+        spin_for_answer(frame);
+    }
     wait_for_answer(frame, caller->cond);
     if (caller->cond == &own) {
         qemu_cond_destroy(&own);
@@ -631,6 +698,7 @@ static int32_t next_frame(void)
 
             QSIMPLEQ_REMOVE_HEAD(&waiting, next);
             qatomic_dec(&script_state.calls);
+            vcpu_called = caller->from_vcpu;
             qatomic_set(&served, &script_state.frames[caller - callers]);
             return caller - callers;
         }
