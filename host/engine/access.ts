@@ -120,8 +120,12 @@ export function updateRoom(owner: Instance, taken: boolean, from = 0): void {
       offerRooms(owner.device, receivers!, taken ? from : -1);
     }
   } catch (error) {
-    report(error, `room of ${owner.cls.spec.type}`);
+    reportRoom(owner, error);
   }
+}
+
+export function reportRoom(owner: Instance, error: unknown): void {
+  report(error, `room of ${owner.cls.spec.type}`);
 }
 
 /** Serves READ and WRITE. */

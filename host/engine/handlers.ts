@@ -3,8 +3,13 @@
  * handler without a look at the region or the offset.
  */
 
+import type { Chardev } from "../device/chardev.ts";
 import { wordTable } from "../device/direct.ts";
+import type { IoRegionSpec } from "../device/regions.ts";
 import type { Reader, Writer } from "../device/register-code.ts";
+import { FIBER_FRAME, FRAME } from "../native/abi.ts";
+import { words } from "../native/library.ts";
+import { base } from "./access.ts";
 import type { Instance, Port, ScriptedDevice } from "./instances.ts";
 
 /** One register's reads, or its writes. */
@@ -16,6 +21,8 @@ export interface Handler {
   readonly write: Writer | undefined;
   /** Can the room for input be another afterwards? */
   readonly changesRoom: boolean;
+  /** The owner's. */
+  readonly receiver: Chardev | undefined;
 }
 
 /** By number; C takes 0 for none. */
@@ -29,24 +36,52 @@ function add(handler: Handler): number {
   return number;
 }
 
-/** Gives numbers to the handlers of a region. @returns what C is told of its words, and the numbers */
-export function addHandlers(port: Port): {
+/** What C is told of a region. */
+export interface Numbered {
+  /** Of its words, with the numbers of their handlers. */
   readonly table: Uint32Array;
+  /** Of what handles all accesses, in a region without registers; or 0. */
+  readonly reader: number;
+  readonly writer: number;
+  /** All of them. */
   readonly numbers: readonly number[];
-} {
+}
+
+/** What serves the accesses of a region that has no registers, but methods of its own. */
+function handlersOfAll({ bank }: Port, { handled }: IoRegionSpec) {
+  if (bank.readers.length > 0) {
+    return {};
+  }
+  const offset = base(FIBER_FRAME) + FRAME.offset;
+  const shared = words;
+  const write: Writer = function (value, access) {
+    return bank.writeOther(this, shared[offset]!, value, access);
+  };
+  const read: Reader = function (access) {
+    return bank.readOther(this, shared[offset]!, access);
+  };
+  // The answer to a number has 4 bytes.
+  return handled?.max === 8 ? { write } : { read, write };
+}
+
+/** Gives numbers to the handlers of a region. */
+export function addHandlers(port: Port, spec: IoRegionSpec): Numbered {
   const { bank, owner, device } = port;
-  const receives = owner.receiver !== undefined || owner.receivers !== undefined;
-  const make = (read: Reader | undefined, write: Writer | undefined, plain: boolean): number =>
+  const { receiver } = owner;
+  const receives = receiver !== undefined || owner.receivers !== undefined;
+  const make = (read: Reader | undefined, write: Writer | undefined, plain = false): number =>
     read === undefined && write === undefined
       ? 0
-      : add({ port, owner, device, read, write, changesRoom: receives && !plain });
+      : add({ port, owner, device, read, write, changesRoom: receives && !plain, receiver });
   const readers = bank.readers.map((read, word) =>
     bank.direct[word]?.reads ? 0 : make(read, undefined, bank.plain[word]!),
   );
   // A direct one may still have a handler, for the bits that are watched.
-  const writers = bank.writers.map((write) => make(undefined, write, false));
-  const table = wordTable(bank.direct, readers, writers);
-  return { table, numbers: [...readers, ...writers].filter((number) => number !== 0) };
+  const writers = bank.writers.map((write) => make(undefined, write));
+  const all = handlersOfAll(port, spec);
+  const [reader, writer] = [make(all.read, undefined), make(undefined, all.write)];
+  const numbers = [...readers, ...writers, reader, writer].filter((number) => number !== 0);
+  return { table: wordTable(bank.direct, readers, writers), reader, writer, numbers };
 }
 
 /** C does not use them any more. */

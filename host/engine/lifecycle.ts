@@ -68,10 +68,10 @@ function openPorts(owner: Instance, { cls, regions }: RegisteredClass): void {
     const spec = specs[index]!;
     if (code && isIo(spec)) {
       ports[slots[index]!] = { ...code, owner, device, errorValue: spec.errorValue ?? 0 };
-      const { table, numbers } = addHandlers(ports[slots[index]!]!);
+      const { table, numbers, reader, writer } = addHandlers(ports[slots[index]!]!, spec);
       owner.handlers.push(...numbers);
       // Also if there are none: the code before may have had some.
-      qemu.script_instance_words(pointer, index, table, table);
+      qemu.script_instance_words(pointer, index, table, table, reader, writer);
     }
   }
 }

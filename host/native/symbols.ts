@@ -87,8 +87,14 @@ export const SYMBOLS = {
   script_instance_blob: { args: ["ptr"], returns: "ptr" },
   /** uint32_t script_instance_region(void *instance, uint32_t index) */
   script_instance_region: { args: ["ptr", "u32"], returns: "u32" },
-  /** void script_instance_words(void *instance, uint32_t index, const void *table, uint64_t length) */
-  script_instance_words: { args: ["ptr", "u32", "buffer", "buffer_length"], returns: "void" },
+  /**
+   * void script_instance_words(void *instance, uint32_t index, const void *table, uint64_t length, uint32_t reader,
+   * uint32_t writer)
+   */
+  script_instance_words: {
+    args: ["ptr", "u32", "buffer", "buffer_length", "u32", "u32"],
+    returns: "void",
+  },
   /** void script_instance_hold(void *instance, uint32_t on) */
   script_instance_hold: { args: ["ptr", "u32"], returns: "void" },
   /** void *script_instance_chardev(void *instance, uint32_t index) */

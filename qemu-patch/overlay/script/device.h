@@ -91,8 +91,11 @@ typedef struct ScriptRegionPort {
     bool migrates;               /* its RAM does */
     bool placed;                 /* is inside another region */
     ScriptPortWord *words;       /* as far as there are some */
-    uint32_t n_words;            /* 0 while the script must have all accesses */
+    uint32_t n_words;            /* 0 while held */
     uint32_t n_declared;
+    uint32_t reader;             /* numbers of the handlers of all accesses, */
+    uint32_t writer;             /* of a region without declared words; or 0 */
+    bool held;                   /* the script must have all accesses */
 } ScriptRegionPort;
 
 /* In the place of a room: the script must look again */

@@ -212,9 +212,12 @@ static inline void store_directly(ScriptRegionPort *port,
     doubt_rooms(instance);
 }
 
-/* Entries of ScriptWord, for those of a region from the first on: some */
+/*
+ * Entries of ScriptWord, for those of a region from the first on: some; or the
+ * numbers of the handlers of all accesses
+ */
 void script_instance_words(void *opaque, uint32_t index, const void *table,
-                           uint64_t length)
+                           uint64_t length, uint32_t reader, uint32_t writer)
 {
     ScriptInstance *instance = opaque;
     ScriptRegionPort *port = &instance->regions[index];
@@ -232,6 +235,8 @@ void script_instance_words(void *opaque, uint32_t index, const void *table,
         };
     }
     port->n_words = port->n_declared = n;
+    port->reader = reader;
+    port->writer = writer;
 }
 
 /* An asynchronous handler is not through: other accesses queue up behind it */
@@ -247,12 +252,15 @@ void script_instance_hold(void *opaque, uint32_t on)
     for (i = 0; i < n; i++) {
         instance->regions[i].n_words = on ? 0 :
             instance->regions[i].n_declared;
+        instance->regions[i].held = on;
     }
 }
 
 void script_region_words_end(ScriptRegionPort *port)
 {
     port->n_words = port->n_declared = 0;
+    port->reader = port->writer = 0;
+    port->held = false;
     g_clear_pointer(&port->words, g_free);
 }
 
@@ -263,17 +271,18 @@ void script_region_words_end(ScriptRegionPort *port)
  * said of it if it does not return.  Few stores, as the BQL is released soon:
  * that waits for all of them.
  */
-static __attribute__((noinline))
-MemTxResult ask_handler(ScriptRegionPort *port, const uint32_t *beginning,
-                        int32_t reason, uint64_t *value, MemTxAttrs attrs)
+static inline __attribute__((always_inline))
+MemTxResult ask_sized_handler(ScriptRegionPort *port, const uint32_t *beginning,
+                              int32_t reason, uint64_t *value, uint32_t size,
+                              MemTxAttrs attrs)
 {
     ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
     int32_t answer;
 
     memcpy(frame, beginning, sizeof_field(ScriptPortWord, reads));
-    frame->size = 4;
+    frame->size = size;
     frame->value = *value;
-    frame->value_high = 0;
+    frame->value_high = size > 4 ? *value >> 32 : 0;
     frame->result = MEMTX_OK;
     frame->status = SCRIPT_ASKED;
     frame->attrs = pack_attrs(attrs) | SCRIPT_ATTR_HANDLER;
@@ -286,6 +295,31 @@ MemTxResult ask_handler(ScriptRegionPort *port, const uint32_t *beginning,
         *value = frame->value | (uint64_t)frame->value_high << 32;
     }
     return frame->result;
+}
+
+/* For a declared word; apart, so that direct registers need no room for it */
+static __attribute__((noinline))
+MemTxResult ask_handler(ScriptRegionPort *port, const uint32_t *beginning,
+                        int32_t reason, uint64_t *value, MemTxAttrs attrs)
+{
+    return ask_sized_handler(port, beginning, reason, value, 4, attrs);
+}
+
+/* For any access to a region without declared words */
+static __attribute__((noinline))
+MemTxResult ask_for_all(ScriptRegionPort *port, uint32_t kind, int32_t reason,
+                        hwaddr addr, uint64_t *value, uint32_t size,
+                        MemTxAttrs attrs)
+{
+    const uint32_t beginning[] = { kind, port->slot, addr, addr >> 32 };
+
+    return ask_sized_handler(port, beginning, reason, value, size, attrs);
+}
+
+/* Can a script be asked for any access by number? */
+static inline bool asks_for_all(ScriptRegionPort *port, uint32_t number)
+{
+    return number && !port->held && undisturbed() && script_on_fiber();
 }
 
 /*
@@ -314,6 +348,10 @@ static MemTxResult region_read(void *opaque, hwaddr addr, uint64_t *data,
         }
     }
     *data = 0;
+    if (asks_for_all(port, port->reader)) {
+        return ask_for_all(port, SCRIPT_READ, SCRIPT_RUN_HANDLER + port->reader,
+                           addr, data, size, attrs);
+    }
     result = script_access(port, SCRIPT_READ, addr, data, size, attrs);
     if (unlikely(result != MEMTX_OK) && unplugged(port)) {
         *data = UINT64_MAX;
@@ -345,6 +383,10 @@ static MemTxResult region_write(void *opaque, hwaddr addr, uint64_t data,
             return ask_handler(port, here->writes, -(int32_t)word->writer,
                                &data, attrs);
         }
+    }
+    if (asks_for_all(port, port->writer)) {
+        return ask_for_all(port, SCRIPT_WRITE, -(int32_t)port->writer, addr,
+                           &data, size, attrs);
     }
     result = script_access(port, SCRIPT_WRITE, addr, &data, size, attrs);
     return unlikely(result != MEMTX_OK) && unplugged(port) ? MEMTX_OK

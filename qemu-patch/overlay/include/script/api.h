@@ -252,7 +252,7 @@ int32_t script_instance_blob_length(void *instance);
 void *script_instance_blob(void *instance);
 uint32_t script_instance_region(void *instance, uint32_t index);
 void script_instance_words(void *instance, uint32_t index, const void *table,
-                           uint64_t length);
+                           uint64_t length, uint32_t reader, uint32_t writer);
 void script_instance_hold(void *instance, uint32_t on);
 void *script_instance_chardev(void *instance, uint32_t index);
 int32_t script_chardev_room(void *chardev);
