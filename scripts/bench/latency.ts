@@ -1,5 +1,5 @@
 /** The accesses that took longest: what collecting garbage, compiling and the event loop add now and then. */
-import { type Bench, type Sample, type Subject, TITLES } from "./bench.ts";
+import { type Bench, type Figure, type Sample, type Subject, TITLES } from "./bench.ts";
 import { assemble, type Line, parseLines } from "./guest-program.ts";
 import { printed } from "./measured-guest.ts";
 import { benchDevice } from "./subjects.ts";
@@ -14,11 +14,13 @@ const LIMIT_MS = 60_000;
 const SHARES = { p50: 0.5, p99: 0.99, p999: 0.999, max: 1 } as const;
 const NAMES = { p50: "median", p99: "p99", p999: "p99.9", max: "longest" } as const;
 
-const figures = (prefix: string, title: string) =>
-  Object.entries(NAMES).map(([name, text]) => [
+const figures = (prefix: string, title: string): [string, Figure][] => [
+  ...Object.entries(NAMES).map(([name, text]): [string, Figure] => [
     prefix + name,
     { title: `${title}, ${text}`, unit: "µs", digits: name === "max" ? 0 : 2 },
-  ]);
+  ]),
+  [`${prefix}long`, { title: `${title}, over 1 ms`, unit: "a minute", digits: 0 }],
+];
 
 const programs = { uart: "", device: "" };
 let ms = 0;
@@ -48,11 +50,14 @@ export const latency: Bench = {
 };
 
 async function accesses(subject: Subject, program: string): Promise<Sample> {
-  return latencies(parseLines(await printed(subject, program, ms + LIMIT_MS)));
+  return latencies(parseLines(await printed(subject, program, ms + LIMIT_MS)), ms);
 }
 
-/** Quantiles in µs, of lines that each stand for `count` accesses. */
-export function latencies({ lines, frequency }: { lines: readonly Line[]; frequency: number }): Sample {
+/** Quantiles in µs, of lines that each stand for `count` accesses; and how many took long, of what took `during` ms. */
+export function latencies(
+  { lines, frequency }: { lines: readonly Line[]; frequency: number },
+  during: number,
+): Sample {
   const sorted = [...lines].sort((a, b) => a.ticks - b.ticks);
   const all = sorted.reduce((sum, { count }) => sum + count, 0);
   const at = (share: number): number => {
@@ -63,5 +68,9 @@ export function latencies({ lines, frequency }: { lines: readonly Line[]; freque
     }
     return NaN;
   };
-  return Object.fromEntries(Object.entries(SHARES).map(([name, share]) => [name, at(share)]));
+  const long = lines.filter(({ ticks }) => ticks > frequency / 1000);
+  return {
+    ...Object.fromEntries(Object.entries(SHARES).map(([name, share]) => [name, at(share)])),
+    long: long.reduce((sum, { count }) => sum + count, 0) * (60_000 / during),
+  };
 }
