@@ -95,7 +95,13 @@ static void post_event(ScriptChardev *chr, uint32_t event)
 
 static void chr_event(void *opaque, QEMUChrEvent event)
 {
-    post_event(opaque, event);
+    ScriptChardev *chr = opaque;
+
+    post_event(chr, event);
+    if (event == CHR_EVENT_MUX_IN) {
+        /* What the multiplexer kept: there may be room, and nobody says so */
+        qemu_chr_fe_accept_input(chr->be);
+    }
 }
 
 void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
