@@ -144,7 +144,10 @@ function checkIrqs(lines: readonly (string | IrqSpec)[], fail: Fail): void {
     fail(`an interrupt line cannot be called ${taken}`);
   }
   for (const line of lines) {
-    if (typeof line !== "string" && !(line.bits >= 1 && line.bits <= 0xffffffff)) {
+    if (
+      typeof line !== "string" &&
+      !(Number.isInteger(line.bits) && line.bits >= 1 && line.bits <= 0xffffffff)
+    ) {
       fail(`interrupt line ${line.name}: bits is a mask of 1 to 0xffffffff`);
     }
   }

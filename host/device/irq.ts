@@ -151,5 +151,9 @@ export function irqLines<Names extends string>(
     }
   };
   // What is used most comes first, as in QomObject.
-  return Object.freeze({ drive, follow, ...named }) as unknown as IrqLines<Names> & FollowingLines;
+  return Object.freeze({
+    drive,
+    ...(following !== 0 && { follow }),
+    ...named,
+  }) as unknown as IrqLines<Names> & FollowingLines;
 }

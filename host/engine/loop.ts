@@ -13,6 +13,9 @@ import { makeRunner } from "./vcpu.ts";
 
 const NO_TIMEOUT = 0xffffffff;
 
+/** Of serving others without a turn of the event loop: where no vCPU is the engine's, no tick says that one is due. */
+const MOST_ROUNDS = 1000;
+
 /** Serves posts and calls of other threads until there are none. Takes the BQL (in C) while there are. */
 function serveOthers(): void {
   for (let frame = qemu.script_next(); frame >= 0; frame = qemu.script_next()) {
@@ -69,12 +72,12 @@ function pump(): void {
 }
 
 function pumpOnce(): void {
-  for (;;) {
+  for (let rounds = 0; ; rounds++) {
     serveOthers();
     const why = runVcpu();
     serveOthers();
     endAborted();
-    if (words[SHARED.tick] !== 0) {
+    if (words[SHARED.tick] !== 0 || rounds === MOST_ROUNDS) {
       turnEventLoop();
       return;
     }

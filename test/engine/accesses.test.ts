@@ -162,3 +162,81 @@ test("an access that a handler kept says nothing any more", async () => {
   await poker.stderr.waitFor("\n", SOON_MS);
   expect(poker.stderr.lines).toEqual(["StaleError: the access is over: its handler has returned"]);
 });
+
+test("what comes in while an access waits, and what that causes, comes before the access", async () => {
+  const path = script(`
+    import { lines, SysBusDevice } from "qemu-script";
+    export default class Chain extends SysBusDevice.with({
+      type: "chain-ts",
+      irqs: ["out", "second"],
+      inputs: { pins: lines(2) },
+      regions: { all: { size: 16, read: "look", handled: { max: 4 }, valid: { max: 8 } } },
+    }) {
+      seen = [];
+      realize() {
+        this.irqs.out.connect(this.inputs.pins.input(0));
+        this.irqs.second.connect(this.inputs.pins.input(1));
+      }
+      look(offset) {
+        this.seen.push("look " + offset);
+        if (offset === 0) {
+          this.irqs.out.raise();
+        } else {
+          console.log(this.seen.join(", "));
+        }
+        return 0;
+      }
+      gpioChanged(name, line) {
+        this.seen.push("pin " + line);
+        if (line === 0) {
+          this.irqs.second.raise();
+        }
+      }
+    }`);
+  const poker = await Poker.start(path);
+  await poker.readDouble(0);
+  await poker.stderr.waitFor("\n", SOON_MS);
+  expect(poker.stderr.lines).toEqual(["look 0, pin 0, pin 1, look 4"]);
+});
+
+test.each([
+  ["undefined", 0],
+  ["null", 0],
+  ["'5'", 0],
+  ["{}", 0],
+  ["true", 0],
+  ["NaN", 0],
+  ["1.9", 1],
+  ["-1", 0xffffffff],
+  ["2 ** 32 + 3", 3],
+  ["5n", 5],
+  ["-1n", 0xffffffff],
+  ["Promise.resolve(6)", 6],
+  ["Promise.resolve(7n)", 7],
+])("a handler that returns %s answers %d, and a write with it is done", async (returned, answer) => {
+  const path = script(`
+    import { registers, SysBusDevice, u32 } from "qemu-script";
+    export default class Odd extends SysBusDevice.with({
+      type: "odd-ts",
+      state: { writes: u32(0) },
+      regions: { regs: { size: 8 } },
+    }) {
+      static {
+        registers(Odd, "regs", {
+          ODD: { at: 0, read: "odd", write: "oddly" },
+          WRITES: { at: 4, field: "writes", mode: "ro" },
+        });
+      }
+      odd() {
+        return ${returned};
+      }
+      oddly() {
+        this.writes++;
+        return ${returned};
+      }
+    }`);
+  const poker = await Poker.start(path);
+  await poker.write(0, 3);
+  expect([await poker.read(0), await poker.read(4)]).toEqual([answer, 1]);
+  expect(poker.stderr.all).toBe("");
+});

@@ -282,3 +282,33 @@ describe(SOAK_MS ? `for ${SOAK_MS / 60_000} minutes` : "for a few seconds", () =
     });
   });
 });
+
+test("a handler that is asked again and again, and returns each time, is not one that hangs", async () => {
+  const path = script(`
+    import { registers, SysBusDevice } from "qemu-script";
+    let worst = 0;
+    let last = performance.now();
+    setInterval(() => {
+      worst = Math.max(worst, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    export default class Slow extends SysBusDevice.with({ type: "slow-ts", regions: { regs: { size: 8 } } }) {
+      reads = 0;
+      static {
+        registers(Slow, "regs", { SLOW: { at: 4, read: "slowly" } });
+      }
+      slowly() {
+        const end = performance.now() + 4;
+        while (performance.now() < end);
+        if (++this.reads === 1000) {
+          console.log("worst " + worst.toFixed());
+        }
+        return 0;
+      }
+    }`);
+  const machine = bareMetal(guest("second", { OFFSET: 4 }), { smp: 2, accel: "tcg,thread=multi" });
+  const qemu = await Qemu.start({ args: [...machine, "-device", `script,path=${path}`], lines: ["console"] });
+  await qemu.stderr.waitFor("\n", STALL_MS);
+  // No "has not returned for 1 s" before it.
+  expect(qemu.stderr.lines).toEqual([expect.stringMatching(/^worst \d+$/)]);
+});

@@ -20,6 +20,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <sched.h>
 #include "qapi/error.h"
 #include "qemu/atomic.h"
 #include "qemu/queue.h"
@@ -31,9 +32,19 @@
 
 /*
  * How long a vCPU looks for an answer before it sleeps, and the engine for
- * another call of its: to wake up takes a thread that long, or longer
+ * another call of its: to wake up takes a thread that long, or longer.  After
+ * some times in vain it is tried now and then only.
  */
 #define SPIN_NS (10 * SCALE_US)
+#define SPINS_IN_VAIN 16
+#define SPIN_SELDOM 8
+
+typedef struct ScriptSpins {
+    uint32_t in_vain;      /* one after the other */
+    uint32_t skipped;
+} ScriptSpins;
+
+static bool may_spin;
 
 /* A signal that neither QEMU nor the JavaScript runtime uses */
 #define SCRIPT_SIG_LEND (SIGRTMIN + 5)
@@ -44,6 +55,7 @@ QEMU_BUILD_BUG_ON(sizeof(ScriptFrame) != 64);
 typedef struct ScriptCaller {
     QemuCond *cond;
     bool from_vcpu;
+    bool done;             /* its caller may go on; set with the BQL held */
     char *text;
     char *error;
     char *hint;
@@ -74,7 +86,7 @@ static QSIMPLEQ_HEAD(, ScriptPost) posted = QSIMPLEQ_HEAD_INITIALIZER(posted);
 static void (*ring_doorbell)(void);
 static void (*dispatch_nested)(uint32_t frame);
 
-bool script_was_asked;
+bool script_progress;
 bool script_bql_lent;
 static void *(*vcpu_fn)(void *);
 static CPUState *vcpu;
@@ -108,6 +120,8 @@ void script_take_bql_back(void)
 static inline void enter_c(void)
 {
     qatomic_set(&script_state.place, SCRIPT_IN_C);
+    /* From there on nobody lends the BQL any more */
+    signal_barrier();
     if (unlikely(script_bql_lent)) {
         script_take_bql_back();
     }
@@ -233,7 +247,38 @@ static void fiber_unpark(QemuCond *cond)
     }
 }
 
-static bool something_came(void)
+static bool worth_spinning(ScriptSpins *spins)
+{
+    if (!may_spin) {
+        return false;
+    }
+    return spins->in_vain < SPINS_IN_VAIN ||
+        ++spins->skipped % SPIN_SELDOM == 0;
+}
+
+static bool spun(ScriptSpins *spins, bool came)
+{
+    spins->in_vain = came ? 0 : spins->in_vain + 1;
+    return came;
+}
+
+static bool spin_until(bool (*came)(void *opaque), void *opaque)
+{
+    int64_t end = get_clock() + SPIN_NS;
+    int i;
+
+    do {
+        for (i = 0; i < 16; i++) {
+            if (came(opaque)) {
+                return true;
+            }
+            cpu_relax();
+        }
+    } while (get_clock() < end);
+    return false;
+}
+
+static bool something_came(void *opaque)
 {
     return qatomic_read(&vcpu_woken) || qatomic_read(&script_state.calls) ||
         qatomic_read(&script_state.posts);
@@ -245,18 +290,10 @@ static bool something_came(void)
  */
 static bool spin_for_call(void)
 {
-    int64_t end = get_clock() + SPIN_NS;
-    int i;
+    static ScriptSpins spins;
 
-    do {
-        for (i = 0; i < 16; i++) {
-            if (something_came()) {
-                return true;
-            }
-            cpu_relax();
-        }
-    } while (get_clock() < end);
-    return false;
+    return worth_spinning(&spins) &&
+        spun(&spins, spin_until(something_came, NULL));
 }
 
 /*
@@ -274,7 +311,7 @@ int32_t script_arm(void)
     qatomic_set(&engine_armed, true);
     /* Pairs with the one in rouse_sleeping_engine() */
     smp_mb();
-    if (something_came()) {
+    if (something_came(NULL)) {
         qatomic_set(&engine_armed, false);
         return 0;
     }
@@ -493,45 +530,62 @@ static bool caller_must_not_wait(void)
     return current_cpu && (current_cpu->stop || current_cpu->unplug);
 }
 
+static bool is_done(void *opaque)
+{
+    ScriptCaller *caller = opaque;
+
+    return qatomic_load_acquire(&caller->done);
+}
+
 /*
  * Most answers come within a few us, sooner than a thread sleeps and wakes up.
  * Only vCPUs do that: the main loop is to serve others, not to compute.
  */
-static void spin_for_answer(ScriptFrame *frame)
+static void spin_for_answer(ScriptCaller *caller)
 {
-    int64_t end = get_clock() + SPIN_NS;
-    int i;
+    static __thread ScriptSpins spins;
 
-    bql_unlock();
-    do {
-        for (i = 0; i < 16; i++) {
-            if (qatomic_read(&frame->status) == SCRIPT_DONE) {
-                goto out;
-            }
-            cpu_relax();
-        }
-    } while (get_clock() < end);
-out:
-    bql_lock();
+    if (worth_spinning(&spins)) {
+        bql_unlock();
+        spun(&spins, spin_until(is_done, caller));
+        bql_lock();
+    }
 }
 
-/* Until the answer comes; a stop of the machine cuts an async handler short */
-static void wait_for_answer(ScriptFrame *frame, QemuCond *cond)
+/*
+ * Until the answer comes; a stop of the machine cuts an async handler short.
+ * The frame's status tells nobody but the engine: that sets it before it has
+ * the BQL.
+ */
+static void wait_for_answer(ScriptFrame *frame, ScriptCaller *caller)
 {
-    while (qatomic_load_acquire(&frame->status) != SCRIPT_DONE) {
+    while (!caller->done) {
         if (caller_must_not_wait() && !frame->abort) {
             qatomic_set(&frame->abort, 1);
             rouse_sleeping_engine();
         }
-        qemu_cond_wait_bql(cond);
+        qemu_cond_wait_bql(caller->cond);
     }
 }
 
-void script_await_fiber(ScriptFrame *frame)
+/* Lines lead to devices that may ask the engine something, by the same frame */
+void script_finish_asking(uint32_t irq_owner)
 {
-    frame->abort = 0;
-    callers[SCRIPT_FIBER_FRAME].cond = current_cpu->halt_cond;
-    wait_for_answer(frame, current_cpu->halt_cond);
+    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+    ScriptCaller *caller = &callers[SCRIPT_FIBER_FRAME];
+
+    if (irq_owner != SCRIPT_IRQ_NONE) {
+        const ScriptFrame answered = *frame;
+
+        script_irq_flush(irq_owner);
+        *frame = answered;
+    }
+    if (frame->status == SCRIPT_PENDING) {
+        frame->abort = 0;
+        caller->done = false;
+        caller->cond = current_cpu->halt_cond;
+        wait_for_answer(frame, caller);
+    }
 }
 
 static void call_and_wait(ScriptFrame *frame)
@@ -539,6 +593,7 @@ static void call_and_wait(ScriptFrame *frame)
     ScriptCaller *caller = &callers[frame_index(frame)];
     QemuCond own;
 
+    caller->done = false;
     caller->from_vcpu = current_cpu != NULL;
     if (caller->from_vcpu) {
         /* so that a kick of this vCPU ends the wait */
@@ -551,9 +606,9 @@ static void call_and_wait(ScriptFrame *frame)
     qatomic_inc(&script_state.calls);
     ask_for_engine();
     if (caller->from_vcpu) {
-        spin_for_answer(frame);
+        spin_for_answer(caller);
     }
-    wait_for_answer(frame, caller->cond);
+    wait_for_answer(frame, caller);
     if (caller->cond == &own) {
         qemu_cond_destroy(&own);
     }
@@ -564,7 +619,10 @@ void script_frame_call(ScriptFrame *frame)
     g_assert(bql_locked());
     frame->status = SCRIPT_ASKED;
     if (script_on_fiber()) {
-        script_ask(SCRIPT_RUN_REQUEST);
+        uint32_t irq_owner;
+
+        script_leave_to_ask(SCRIPT_RUN_REQUEST, &irq_owner);
+        script_finish_asking(irq_owner);
     } else if (script_thread) {
         leave_c();
         dispatch_nested(frame_index(frame));
@@ -716,6 +774,8 @@ int32_t script_next(void)
     int32_t frame;
 
     enter_c();
+    qatomic_set(&script_progress, true);
+    flush_irqs();
     frame = next_frame();
     leave_c();
     return frame;
@@ -725,7 +785,8 @@ void script_done(uint32_t index)
 {
     SCRIPT_API_GUARD();
 
-    qatomic_store_release(&script_state.frames[index].status, SCRIPT_DONE);
+    script_state.frames[index].status = SCRIPT_DONE;
+    qatomic_store_release(&callers[index].done, true);
     if (callers[index].cond) {
         qemu_cond_broadcast(callers[index].cond);
     }
@@ -749,12 +810,20 @@ void script_set_hint(uint32_t index, const char *hint)
     callers[index].hint = g_strdup(hint);
 }
 
+static int cpus_of_process(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 void script_engine_init(void *doorbell, void *dispatch)
 {
     struct sigaction action = { .sa_handler = lend_bql_handler,
                                 .sa_flags = SA_RESTART };
 
     engine_thread = pthread_self();
+    may_spin = cpus_of_process() > 1;
     script_state.timeout = UINT32_MAX;
     sigaction(SCRIPT_SIG_LEND, &action, NULL);
     ring_doorbell = doorbell;

@@ -119,15 +119,12 @@ void script_post_frame(const ScriptFrame *frame, const void *data,
  */
 const ScriptFrame *script_served_post(void);
 
-/* The vCPU asked something since the ticker looked */
-extern bool script_was_asked;
+/* The engine was asked something, or looked for calls, since the ticker looked */
+extern bool script_progress;
 
 /* The watchdog had the BQL released under a script */
 extern bool script_bql_lent;
 void script_take_bql_back(void);
-
-/* The answer comes later */
-void script_await_fiber(ScriptFrame *frame);
 
 /* device.c: has what a handler drove lead where it leads */
 void script_irq_flush(uint32_t irq_owner);
@@ -151,38 +148,37 @@ void script_set_place(uint32_t place, uint32_t irq_owner)
 static inline __attribute__((always_inline)) void script_back_in_vcpu(void)
 {
     script_set_place(SCRIPT_IN_VCPU, SCRIPT_IRQ_NEVER);
+    /* From there on nobody lends the BQL any more */
+    signal_barrier();
     if (unlikely(script_bql_lent)) {
         script_take_bql_back();
     }
 }
 
 /**
- * script_ask:
+ * script_leave_to_ask:
+ * @reason: for script_run() to return
+ * @irq_owner: to be told of lines that were left, for script_irq_flush()
  *
- * Has the engine serve frame 0, which has SCRIPT_ASKED for its status, on the
- * fiber, for a @reason.
+ * Has the engine serve frame 0, whose status is SCRIPT_ASKED, on the fiber.
  *
- * Returns: the answer, of use if the frame's status is still SCRIPT_ASKED.
+ * Returns: the answer, of use if that is still the status.
  */
-static inline __attribute__((always_inline)) int32_t script_ask(int32_t reason)
+static inline __attribute__((always_inline))
+int32_t script_leave_to_ask(int32_t reason, uint32_t *irq_owner)
 {
-    ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
     int32_t answer;
-    uint32_t irq_owner;
 
-    qatomic_set(&script_was_asked, true);
+    qatomic_set(&script_progress, true);
     script_set_place(SCRIPT_IN_SCRIPT, SCRIPT_IRQ_NONE);
     answer = script_fiber_leave(reason);
-    irq_owner = script_state.irq_owner;
+    *irq_owner = script_state.irq_owner;
     script_back_in_vcpu();
-    if (irq_owner != SCRIPT_IRQ_NONE) {
-        script_irq_flush(irq_owner);
-    }
-    if (unlikely(frame->status == SCRIPT_PENDING)) {
-        script_await_fiber(frame);
-    }
     return answer;
 }
+
+/* After that: until all is done and the frame has the answer, if anything */
+void script_finish_asking(uint32_t irq_owner);
 
 /* The main loop is over */
 extern bool script_ending;

@@ -409,6 +409,10 @@ uint32_t script_pci_msi_notify(void *opaque, uint32_t vector)
         return false;
     }
     SCRIPT_API_GUARD();
+    if (!sends_messages(instance)) {
+        /* Not any more, now that nobody else has the BQL */
+        return false;
+    }
     /* A device uses no more bits of the message than the guest gave it */
     msi_notify(dev, vector & (msi_nr_vectors_allocated(dev) - 1));
     return true;

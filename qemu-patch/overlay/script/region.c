@@ -103,6 +103,8 @@ static inline MemTxResult script_access(ScriptRegionPort *port, uint32_t kind,
                                         unsigned size, MemTxAttrs attrs)
 {
     ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+    MemTxResult result;
+    uint32_t irq_owner;
 
     if (unlikely(!port->instance->live)) {
         *value = 0;
@@ -114,10 +116,12 @@ static inline MemTxResult script_access(ScriptRegionPort *port, uint32_t kind,
     fill_frame(frame, port, kind, addr, *value, size, attrs);
     frame->result = MEMTX_OK;
     frame->status = SCRIPT_ASKED;
-    script_ask(SCRIPT_RUN_REQUEST);
+    script_leave_to_ask(SCRIPT_RUN_REQUEST, &irq_owner);
+    script_finish_asking(irq_owner);
     *value = frame->value | (uint64_t)frame->value_high << 32;
+    result = frame->result;
     after_access(port->instance);
-    return frame->result;
+    return result;
 }
 
 /*
@@ -277,6 +281,8 @@ MemTxResult ask_sized_handler(ScriptRegionPort *port, const uint32_t *beginning,
                               MemTxAttrs attrs)
 {
     ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
+    MemTxResult result;
+    uint32_t irq_owner;
     int32_t answer;
 
     memcpy(frame, beginning, sizeof_field(ScriptPortWord, reads));
@@ -286,15 +292,22 @@ MemTxResult ask_sized_handler(ScriptRegionPort *port, const uint32_t *beginning,
     frame->result = MEMTX_OK;
     frame->status = SCRIPT_ASKED;
     frame->attrs = pack_attrs(attrs) | SCRIPT_ATTR_HANDLER;
-    answer = script_ask(reason);
-    after_access(port->instance);
+    answer = script_leave_to_ask(reason, &irq_owner);
     if (likely(frame->status == SCRIPT_ASKED)) {
-        *value = (uint32_t)answer;
         frame->status = SCRIPT_DONE;
+        result = frame->result;
+        *value = (uint32_t)answer;
+        if (irq_owner != SCRIPT_IRQ_NONE) {
+            /* From here on the frame may be another's */
+            script_irq_flush(irq_owner);
+        }
     } else {
+        script_finish_asking(irq_owner);
+        result = frame->result;
         *value = frame->value | (uint64_t)frame->value_high << 32;
     }
-    return frame->result;
+    after_access(port->instance);
+    return result;
 }
 
 /* For a declared word; apart, so that direct registers need no room for it */

@@ -72,7 +72,7 @@ static void *ticker(void *opaque)
         bool asked;
 
         g_usleep(TICK_US);
-        asked = qatomic_xchg(&script_was_asked, false);
+        asked = qatomic_xchg(&script_progress, false);
         if (script_engine_asleep()) {
             /* The event loop has its turn already */
             stuck = 0;
