@@ -138,6 +138,7 @@ static void init_sysbus(ScriptInstance *instance)
             sysbus_init_mmio(sbd, &instance->regions[i].mr);
         }
     }
+    instance->n_irqs = decl->irqs;
     instance->irqs = g_new0(qemu_irq, decl->irqs);
     for (i = 0; i < decl->irqs; i++) {
         sysbus_init_irq(sbd, &instance->irqs[i]);
@@ -489,8 +490,8 @@ void script_irq_set(void *opaque, uint32_t line, uint32_t level)
 /* The lines in @mask that lead somewhere */
 static void drive(ScriptInstance *instance, uint32_t levels, uint32_t mask)
 {
-    uint32_t i, n = instance->shape->decl->irqs;
     qemu_irq *irqs = instance->irqs;
+    uint32_t i, n = instance->n_irqs;
 
     if (!instance->live) {
         return;

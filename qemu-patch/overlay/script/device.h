@@ -172,6 +172,7 @@ struct ScriptInstance {
     ScriptRegionPort *regions;
     AddressSpace *dma_as;        /* found at the first use */
     qemu_irq *irqs;
+    uint32_t n_irqs;
     ScriptClockPort *clocks;     /* inputs, then outputs */
     ScriptTimerPort *timers;
     uint32_t n_timers;

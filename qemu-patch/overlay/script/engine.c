@@ -20,7 +20,6 @@
  */
 
 #include "qemu/osdep.h"
-#include <sched.h>
 #include "qapi/error.h"
 #include "qemu/atomic.h"
 #include "qemu/queue.h"
@@ -29,22 +28,7 @@
 #include "system/cpus.h"
 #include "system/accel-ops.h"
 #include "device.h"
-
-/*
- * How long a vCPU looks for an answer before it sleeps, and the engine for
- * another call of its: to wake up takes a thread that long, or longer.  After
- * some times in vain it is tried now and then only.
- */
-#define SPIN_NS (10 * SCALE_US)
-#define SPINS_IN_VAIN 16
-#define SPIN_SELDOM 8
-
-typedef struct ScriptSpins {
-    uint32_t in_vain;      /* one after the other */
-    uint32_t skipped;
-} ScriptSpins;
-
-static bool may_spin;
+#include "spin.h"
 
 /* A signal that neither QEMU nor the JavaScript runtime uses */
 #define SCRIPT_SIG_LEND (SIGRTMIN + 5)
@@ -247,37 +231,6 @@ static void fiber_unpark(QemuCond *cond)
     }
 }
 
-static bool worth_spinning(ScriptSpins *spins)
-{
-    if (!may_spin) {
-        return false;
-    }
-    return spins->in_vain < SPINS_IN_VAIN ||
-        ++spins->skipped % SPIN_SELDOM == 0;
-}
-
-static bool spun(ScriptSpins *spins, bool came)
-{
-    spins->in_vain = came ? 0 : spins->in_vain + 1;
-    return came;
-}
-
-static bool spin_until(bool (*came)(void *opaque), void *opaque)
-{
-    int64_t end = get_clock() + SPIN_NS;
-    int i;
-
-    do {
-        for (i = 0; i < 16; i++) {
-            if (came(opaque)) {
-                return true;
-            }
-            cpu_relax();
-        }
-    } while (get_clock() < end);
-    return false;
-}
-
 static bool something_came(void *opaque)
 {
     return qatomic_read(&vcpu_woken) || qatomic_read(&script_state.calls) ||
@@ -292,8 +245,7 @@ static bool spin_for_call(void)
 {
     static ScriptSpins spins;
 
-    return worth_spinning(&spins) &&
-        spun(&spins, spin_until(something_came, NULL));
+    return script_spin(&spins, something_came, NULL);
 }
 
 /*
@@ -545,11 +497,9 @@ static void spin_for_answer(ScriptCaller *caller)
 {
     static __thread ScriptSpins spins;
 
-    if (worth_spinning(&spins)) {
-        bql_unlock();
-        spun(&spins, spin_until(is_done, caller));
-        bql_lock();
-    }
+    bql_unlock();
+    script_spin(&spins, is_done, caller);
+    bql_lock();
 }
 
 /*
@@ -810,20 +760,13 @@ void script_set_hint(uint32_t index, const char *hint)
     callers[index].hint = g_strdup(hint);
 }
 
-static int cpus_of_process(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 void script_engine_init(void *doorbell, void *dispatch)
 {
     struct sigaction action = { .sa_handler = lend_bql_handler,
                                 .sa_flags = SA_RESTART };
 
     engine_thread = pthread_self();
-    may_spin = cpus_of_process() > 1;
+    script_spin_init();
     script_state.timeout = UINT32_MAX;
     sigaction(SCRIPT_SIG_LEND, &action, NULL);
     ring_doorbell = doorbell;
