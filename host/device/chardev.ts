@@ -1,7 +1,7 @@
 import type { Pointer } from "bun:ffi";
 import { CHR_EVENT, CHR_WRITABLE, TIOCM } from "../native/abi.ts";
 import { cstring, text } from "../native/convert.ts";
-import { qemu, rooms } from "../native/library.ts";
+import { qemu, rooms, starved } from "../native/library.ts";
 import { QemuError } from "../qom/error.ts";
 import type { Property, PropertyOptions } from "./fields.ts";
 import type { Handle } from "./handle.ts";
@@ -167,11 +167,16 @@ export class Chardev {
     this.#roomNow = roomNow;
   }
 
-  /** @internal How many bytes the device can take now. The backend hears of room that it may wait for. */
-  offer(room: number, taken = false): void {
+  /**
+   * @internal How many bytes the device can take now. The backend hears of room that it may wait for.
+   *
+   * @param taken whether the device has just been given what the backend had counted against its room
+   * @param locked whether the BQL is held: C sets `starved` with it
+   */
+  offer(room: number, taken = false, locked = true): void {
     const before = rooms[this.#room]!;
     rooms[this.#room] = room;
-    if (room > before || (taken && room > 0)) {
+    if ((room > before || (taken && room > 0)) && (starved[this.#room] !== 0 || !locked)) {
       qemu.script_chardev_accept(this.#handle.pointer);
     }
   }

@@ -107,17 +107,18 @@ function performTraced(port: Port, frame: number): unknown {
  *
  * @param taken whether it has just been given what a backend had counted against its room
  * @param from the place of that one among the device's chardevs
+ * @param locked whether the BQL is held
  */
-export function updateRoom(owner: Instance, taken: boolean, from = 0): void {
+export function updateRoom(owner: Instance, taken: boolean, from = 0, locked = true): void {
   const { receiver, receivers } = owner;
   if (receiver === undefined && receivers === undefined) {
     return;
   }
   try {
     if (receiver !== undefined) {
-      receiver.offer(owner.device.room! | 0, taken);
+      receiver.offer(owner.device.room! | 0, taken, locked);
     } else {
-      offerRooms(owner.device, receivers!, taken ? from : -1);
+      offerRooms(owner.device, receivers!, taken ? from : -1, locked);
     }
   } catch (error) {
     reportRoom(owner, error);
@@ -264,7 +265,7 @@ function settle(entry: Waiting, value: unknown): void {
   waiting.delete(frame);
   setValue(base(frame), value);
   if (instances[port.owner.id] === port.owner) {
-    updateRoom(port.owner, false);
+    updateRoom(port.owner, false, 0, false);
   }
   const queue = port.owner.queue ?? [];
   port.owner.queue = undefined;

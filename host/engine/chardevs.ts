@@ -84,9 +84,17 @@ export function receiversOf(
   };
 }
 
-/** @param from place of the one that the device was just given input of, or -1 */
-export function offerRooms(device: ScriptedDevice, receivers: readonly Receiver[], from: number): void {
+/**
+ * @param from place of the one that the device was just given input of, or -1
+ * @param locked whether the BQL is held
+ */
+export function offerRooms(
+  device: ScriptedDevice,
+  receivers: readonly Receiver[],
+  from: number,
+  locked: boolean,
+): void {
   for (const { chardev, served, index } of receivers) {
-    chardev.offer(roomOf(device, served), index === from);
+    chardev.offer(roomOf(device, served), index === from, locked);
   }
 }

@@ -3,7 +3,7 @@
  * test/host/native/abi.test.ts compares the two.
  */
 
-export const ABI = 5;
+export const ABI = 6;
 
 /**
  * Why script_run() or script_answer() returned. A number above HANDLER is that of a handler that reads a register, a
@@ -102,7 +102,8 @@ export const WORD_WORDS = 12;
 
 /** Byte offsets of what follows the frames in ScriptShared. */
 export const ROOMS_OFFSET = (SHARED.words + MAX_FRAMES * FRAME.words) * 4;
-export const BYTES_OFFSET = ROOMS_OFFSET + MAX_ROOMS * 4;
+export const STARVED_OFFSET = ROOMS_OFFSET + MAX_ROOMS * 4;
+export const BYTES_OFFSET = STARVED_OFFSET + MAX_ROOMS;
 export const SHARED_SIZE = BYTES_OFFSET + MAX_BYTES;
 
 /** Result of a LOAD whose script called process.exit(). */

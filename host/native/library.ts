@@ -1,5 +1,5 @@
 import { dlopen, type Library, type Pointer, toArrayBuffer } from "bun:ffi";
-import { ABI, BYTES_OFFSET, MAX_BYTES, MAX_ROOMS, ROOMS_OFFSET, SHARED_SIZE } from "./abi.ts";
+import { ABI, BYTES_OFFSET, MAX_BYTES, MAX_ROOMS, ROOMS_OFFSET, SHARED_SIZE, STARVED_OFFSET } from "./abi.ts";
 import { SYMBOLS } from "./symbols.ts";
 
 export type Symbols = Library<typeof SYMBOLS>["symbols"];
@@ -13,6 +13,8 @@ export let words: Uint32Array;
 export let doubles: Float64Array;
 /** Room that each receiving chardev has left, in bytes. */
 export let rooms: Int32Array;
+/** Not 0 where the backend of a receiving chardev may hold input back until it hears of room. */
+export let starved: Uint8Array;
 /** How many trace events are enabled in all of QEMU: one word. */
 export let tracing: Uint32Array;
 /** Bytes that come with a posted call. */
@@ -38,6 +40,7 @@ export function openLibrary(path: string): void {
   words = new Uint32Array(shared);
   doubles = new Float64Array(shared, 0, Math.floor(SHARED_SIZE / 8));
   rooms = new Int32Array(shared, ROOMS_OFFSET, MAX_ROOMS);
+  starved = new Uint8Array(shared, STARVED_OFFSET, MAX_ROOMS);
   tracing = new Uint32Array(toArrayBuffer(qemu.script_trace_count() as Pointer, 0, 4));
   bytes = new Uint8Array(shared, BYTES_OFFSET, MAX_BYTES);
 }

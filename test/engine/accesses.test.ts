@@ -240,3 +240,67 @@ test.each([
   expect([await poker.read(0), await poker.read(4)]).toEqual([answer, 1]);
   expect(poker.stderr.all).toBe("");
 });
+
+describe("a region without registers, on the first vCPU:", () => {
+  const path = (handled: string, body: string) =>
+    script(`
+      import { SysBusDevice } from "qemu-script";
+      export default class Raw extends SysBusDevice.with({
+        type: "raw-ts",
+        regions: {
+          all: { size: 0x40, read: "look", write: "put", valid: { max: 8 }, handled: ${handled}, errorValue: 0x55 },
+        },
+      }) {
+        ${body}
+      }`);
+
+  test("its methods get offset, size and value of each access", async () => {
+    const poker = await Poker.start(
+      path(
+        "{ max: 4 }",
+        `look(offset, access) { return offset * 16 + access.size; }
+         put(offset, value, access) { console.log([offset, value, access.size].join(" ")); }`,
+      ),
+    );
+    expect(await poker.read(0x30)).toBe(0x304);
+    expect(await poker.readByte(0x21)).toBe(0x11);
+    expect(await poker.readDouble(0x08)).toBe(0xc4 * 2 ** 32 + 0x84);
+    await poker.write(0x3c, 0xffffffff);
+    await said(poker.qemu, ["60 4294967295 4"]);
+  });
+
+  test("those of 8 bytes get bigints, and answer with them", async () => {
+    const poker = await Poker.start(
+      path(
+        "{ max: 8 }",
+        `look(offset, access) { return offset === 8 ? 2 ** 40 + access.size : 0x1_0000_0005n; }
+         put(offset, value) { console.log(typeof value + " " + value); }`,
+      ),
+    );
+    expect(await poker.readDouble(0)).toBe(0x1_0000_0005);
+    expect(await poker.readDouble(8)).toBe(2 ** 40 + 8);
+    await poker.write(0, 7);
+    await said(poker.qemu, ["bigint 7"]);
+  });
+
+  test("one that throws answers with the error value, one that waits is waited for", async () => {
+    const poker = await Poker.start(
+      path(
+        "{ max: 4 }",
+        `async wait() { await Bun.sleep(5); return 9; }
+         look(offset) {
+           if (offset === 0) { throw new Error("no such thing"); }
+           return offset === 4 ? this.wait() : 1;
+         }
+         put() { throw new Error("read only"); }`,
+      ),
+    );
+    expect(await poker.read(0)).toBe(0x55);
+    expect([await poker.read(4), await poker.read(8)]).toEqual([9, 1]);
+    await poker.write(8, 1);
+    expect(poker.stderr.lines.map((line) => line.match(/no such thing|read only/)?.[0])).toEqual([
+      "no such thing",
+      "read only",
+    ]);
+  });
+});

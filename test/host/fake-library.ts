@@ -25,7 +25,7 @@ export function fakeLibrary(answers: Answers = {}): Call[] {
   });
   const words = new Uint32Array(SHARED_SIZE / 4);
   const doubles = new Float64Array(words.buffer, 0, Math.floor(SHARED_SIZE / 8));
-  const shared = { qemu, words, doubles, rooms: new Int32Array(16) };
+  const shared = { qemu, words, doubles, rooms: new Int32Array(16), starved: new Uint8Array(16).fill(1) };
   mock.module("../../host/native/library.ts", () => ({ ...library, ...shared }));
   return calls;
 }

@@ -52,9 +52,21 @@ void script_chardev_doubt_room(ScriptChardev *chr)
     }
 }
 
-static int can_receive(void *opaque)
+/*
+ * A backend that was told of no room, or used all it was told of, may have more
+ * input, and wants to hear of more room.  Another one does not: to tell it is
+ * a system call, by which the main loop looks at all its sources.
+ */
+static void use_room(ScriptChardev *chr, uint32_t used)
 {
-    ScriptChardev *chr = opaque;
+    chr->told -= MIN(chr->told, used);
+    if (!chr->told && chr->room < SCRIPT_MAX_ROOMS) {
+        script_state.starved[chr->room] = true;
+    }
+}
+
+static int known_room(ScriptChardev *chr)
+{
     int room = chr->room < SCRIPT_MAX_ROOMS ?
         qatomic_read(&script_state.rooms[chr->room]) : 0;
 
@@ -63,6 +75,15 @@ static int can_receive(void *opaque)
         return 0;
     }
     return MAX(0, MIN(room - (int)chr->queued, SCRIPT_MAX_BYTES));
+}
+
+static int can_receive(void *opaque)
+{
+    ScriptChardev *chr = opaque;
+
+    chr->told = known_room(chr);
+    use_room(chr, 0);
+    return chr->told;
 }
 
 static void taken(void *opaque, uint32_t length)
@@ -76,6 +97,7 @@ static void receive(void *opaque, const uint8_t *buf, int size)
 {
     ScriptChardev *chr = opaque;
 
+    use_room(chr, size);
     while (size > 0) {
         int n = MIN(size, SCRIPT_MAX_BYTES);
 
@@ -115,6 +137,7 @@ void script_chardev_init(ScriptChardev *chr, ScriptInstance *instance,
     if (chr->room < SCRIPT_MAX_ROOMS) {
         set_bit(chr->room, rooms_used);
         script_state.rooms[chr->room] = 0;
+        script_state.starved[chr->room] = true;
     }
     chr->backlog = g_byte_array_new();
 }
@@ -157,6 +180,7 @@ static int backend_changed(void *opaque)
 
 static void set_handlers(ScriptChardev *chr)
 {
+    use_room(chr, chr->told);
     qemu_chr_fe_set_handlers(chr->be, chr->receives ? can_receive : NULL,
                              chr->receives ? receive : NULL, chr_event,
                              backend_changed, chr, NULL, true);
@@ -377,6 +401,9 @@ void script_chardev_accept(void *chardev)
     SCRIPT_API_GUARD();
 
     if (chr->instance->live) {
+        if (chr->room < SCRIPT_MAX_ROOMS) {
+            script_state.starved[chr->room] = false;
+        }
         qemu_chr_fe_accept_input(chr->be);
     }
 }

@@ -110,6 +110,7 @@ typedef struct ScriptChardev {
     bool opened;                 /* the backend is the script's choice */
     uint32_t room;               /* index into ScriptShared.rooms */
     uint32_t queued;             /* bytes posted and not taken */
+    uint32_t told;               /* room that the backend has not used yet */
     bool asked;                  /* the script is to look for its room */
     GByteArray *backlog;         /* bytes that the backend did not take yet */
     bool wants_room;             /* the script could not write all it had */

@@ -129,6 +129,33 @@ void script_take_bql_back(void);
 /* device.c: has what a handler drove lead where it leads */
 void script_irq_flush(uint32_t irq_owner);
 
+/* Between JavaScript and C that it called */
+static inline void script_enter_c(void)
+{
+    qatomic_set(&script_state.place, SCRIPT_IN_C);
+    /* From there on nobody lends the BQL any more */
+    signal_barrier();
+    if (unlikely(script_bql_lent)) {
+        script_take_bql_back();
+    }
+}
+
+static inline void script_leave_c(void)
+{
+    qatomic_set(&script_state.place, SCRIPT_IN_SCRIPT);
+}
+
+/* Before anything else, in the order in which the script does things */
+static inline void script_flush_irqs(void)
+{
+    uint32_t irq_owner = script_state.irq_owner;
+
+    if (unlikely(irq_owner >= SCRIPT_IRQ_OF)) {
+        script_state.irq_owner = SCRIPT_IRQ_NONE;
+        script_irq_flush(irq_owner);
+    }
+}
+
 /* Changes two words at once: there are many accesses */
 static inline __attribute__((always_inline))
 void script_set_place(uint32_t place, uint32_t irq_owner)
@@ -179,6 +206,18 @@ int32_t script_leave_to_ask(int32_t reason, uint32_t *irq_owner)
 
 /* After that: until all is done and the frame has the answer, if anything */
 void script_finish_asking(uint32_t irq_owner);
+
+/* There may be a call, a post or a signal for the engine, if it sleeps */
+bool script_rouse_engine(void);
+
+/* There is a call or a post for it, whether it sleeps or runs the vCPU */
+void script_ask_for_engine(void);
+
+/* The call served last came from a vCPU with a thread of its own */
+extern bool script_vcpu_called;
+
+/* calls.c */
+void script_calls_init(void (*dispatch)(uint32_t frame));
 
 /* The main loop is over */
 extern bool script_ending;

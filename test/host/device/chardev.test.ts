@@ -2,7 +2,7 @@ import type { Pointer } from "bun:ffi";
 import { beforeEach, describe, expect, test } from "bun:test";
 import { Chardev, StaleError } from "qemu-script";
 import { Handle } from "../../../host/device/handle.ts";
-import { rooms } from "../../../host/native/library.ts";
+import { rooms, starved } from "../../../host/native/library.ts";
 import { type Call, fakeLibrary } from "../fake-library.ts";
 
 const POINTER = 0x2000 as Pointer;
@@ -117,6 +117,17 @@ describe("the room that the host offers", () => {
     expect(names()).toEqual(["accept"]);
     line.offer(0, true);
     expect(names()).toEqual(["accept"]);
+  });
+
+  test("does not concern a backend that has no input held back, unless that cannot be known", () => {
+    starved[ROOM] = 0;
+    line.offer(4);
+    line.offer(4, true);
+    expect(names()).toEqual([]);
+    line.offer(5, false, false);
+    expect(names()).toEqual(["accept"]);
+    line.acceptInput();
+    expect(names()).toEqual(["accept", "accept"]);
   });
 
   test("is where C finds it, less than nothing too", () => {

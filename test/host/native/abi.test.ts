@@ -79,7 +79,15 @@ const GROUPS = {
   DIRECT: "DIRECT_",
   IRQ: "IRQ_",
 } as const;
-const LAYOUT = ["SHARED", "FRAME", "WORD_WORDS", "ROOMS_OFFSET", "BYTES_OFFSET", "SHARED_SIZE"];
+const LAYOUT = [
+  "SHARED",
+  "FRAME",
+  "WORD_WORDS",
+  "ROOMS_OFFSET",
+  "STARVED_OFFSET",
+  "BYTES_OFFSET",
+  "SHARED_SIZE",
+];
 const FROM_QEMU = ["MEMTX", "LOG", "CHR_EVENT", "CLOCK", "TIOCM", "RESET_TYPE"];
 
 test("every constant of api.h is a number that this test can read", () => {
@@ -150,6 +158,8 @@ describe("the memory shared with C", () => {
     expect(place("frames").size).toBe(abi.MAX_FRAMES * abi.FRAME.words * 4);
     expect(abi.ROOMS_OFFSET).toBe(place("rooms").offset);
     expect(place("rooms").size).toBe(abi.MAX_ROOMS * 4);
+    expect(abi.STARVED_OFFSET).toBe(place("starved").offset);
+    expect(place("starved").size).toBe(abi.MAX_ROOMS);
     expect(abi.BYTES_OFFSET).toBe(place("bytes").offset);
     expect(place("bytes").size).toBe(abi.MAX_BYTES);
     expect(abi.SHARED_SIZE).toBe(shared.size);

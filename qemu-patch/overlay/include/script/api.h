@@ -15,7 +15,7 @@
 #define SCRIPT_API_H
 
 /* Changes whenever this file or the layout below does */
-#define SCRIPT_ABI 5
+#define SCRIPT_ABI 6
 
 /* Why script_run() or script_answer() returned */
 #define SCRIPT_RUN_REQUEST 1   /* the vCPU waits for an answer to frame 0 */
@@ -164,6 +164,7 @@ typedef struct ScriptShared {
     uint32_t dma_high;
     ScriptFrame frames[SCRIPT_MAX_FRAMES];
     int32_t rooms[SCRIPT_MAX_ROOMS];
+    uint8_t starved[SCRIPT_MAX_ROOMS];   /* the backend may hold input back */
     uint8_t bytes[SCRIPT_MAX_BYTES];
 } ScriptShared;
 
