@@ -257,7 +257,7 @@ describe("a region without registers, on the first vCPU:", () => {
   test("its methods get offset, size and value of each access", async () => {
     const poker = await Poker.start(
       path(
-        "{ max: 4 }",
+        "{ min: 1, max: 4 }",
         `look(offset, access) { return offset * 16 + access.size; }
          put(offset, value, access) { console.log([offset, value, access.size].join(" ")); }`,
       ),
