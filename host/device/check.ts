@@ -5,10 +5,11 @@ import { checkClocks } from "./clocks.ts";
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
 import type { Property } from "./fields.ts";
-import { type IrqSpec, irqName } from "./irq.ts";
+import type { IrqSpec } from "./irq.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
 import { has, memberOf } from "./members.ts";
+import { entryName } from "./names.ts";
 import { checkPci } from "./pci-spec.ts";
 import { checkChardevs } from "./receivers.ts";
 import { checkRegions } from "./regions-check.ts";
@@ -135,7 +136,7 @@ function checkBits(properties: Readonly<Record<string, Property>>, fail: Fail): 
 }
 
 function checkIrqs(lines: readonly (string | IrqSpec)[], fail: Fail): void {
-  const names = lines.map(irqName);
+  const names = lines.map(entryName);
   if (new Set(names).size !== names.length) {
     fail("two interrupt lines have the same name");
   }

@@ -7,6 +7,7 @@ import type { DeviceClass } from "./device.ts";
 import type { Field, Fields } from "./fields.ts";
 import type { Handle } from "./handle.ts";
 import { has } from "./members.ts";
+import { entryName } from "./names.ts";
 
 /** A clock input that names a method of its own. */
 export interface ClockSpec {
@@ -135,10 +136,6 @@ function output(instance: Handle, index: number): ClockOutput {
   ) as ClockOutput;
 }
 
-/** Name of a declared clock input. */
-export const clockName = (clock: string | ClockSpec): string =>
-  typeof clock === "string" ? clock : clock.name;
-
 /**
  * @internal QEMU has each clock as a child of the device, in one namespace with its properties.
  *
@@ -146,7 +143,7 @@ export const clockName = (clock: string | ClockSpec): string =>
  */
 export function checkClocks(cls: DeviceClass, seen: Set<string>, fail: (reason: string) => never): void {
   const { clocks = [], clockOutputs = [] } = cls.spec;
-  for (const name of [...clocks.map(clockName), ...clockOutputs]) {
+  for (const name of [...clocks.map(entryName), ...clockOutputs]) {
     if (!/^[a-zA-Z][\w.-]*$/.test(name)) {
       fail(`clock ${name}: that is no name for a clock`);
     }
@@ -160,7 +157,7 @@ export function checkClocks(cls: DeviceClass, seen: Set<string>, fail: (reason: 
       fail(`clock ${clock.name}: ${cls.name} has no method ${clock.changed}()`);
     }
   }
-  checkClockStates(cls.spec.state ?? {}, [...clocks.map(clockName), ...clockOutputs], fail);
+  checkClockStates(cls.spec.state ?? {}, [...clocks.map(entryName), ...clockOutputs], fail);
 }
 
 function checkClockStates(
@@ -194,7 +191,7 @@ export function clockState(name: string): Field<never> {
 export function clockInputs(instance: Handle, clocks: readonly (string | ClockSpec)[]): object {
   return Object.freeze(
     Object.fromEntries(
-      clocks.map((clock, index) => [clockName(clock), Object.freeze(input(instance, index))]),
+      clocks.map((clock, index) => [entryName(clock), Object.freeze(input(instance, index))]),
     ),
   );
 }

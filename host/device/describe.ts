@@ -1,11 +1,11 @@
 import { checkDeclaration } from "./check.ts";
-import { clockName } from "./clocks.ts";
 import { describeProperties } from "./describe-properties.ts";
 import { describeState, scriptedParent } from "./describe-state.ts";
 import type { DeviceClass } from "./device.ts";
 import { describeDeviceTree } from "./device-tree.ts";
 import { describeLines } from "./lines.ts";
 import { has } from "./members.ts";
+import { entryName } from "./names.ts";
 import { describePci } from "./pci-spec.ts";
 import { servedBy } from "./receivers.ts";
 import { type IoRegionSpec, isIo, type RegionSpecs, sizeOf } from "./regions.ts";
@@ -72,7 +72,7 @@ export function describe(cls: DeviceClass): string {
     irqs: spec.irqs?.length ?? 0,
     inputs: describeLines(spec.inputs),
     outputs: describeLines(spec.outputs),
-    clocks: (spec.clocks ?? []).map(clockName),
+    clocks: (spec.clocks ?? []).map(entryName),
     "clock-outputs": spec.clockOutputs ?? [],
     regions: Object.keys(spec.regions ?? {}).map((key) => describeRegion(key, spec.regions!)),
     state: describeState(cls),

@@ -2,7 +2,7 @@
 
 import type { DeviceClass } from "./device.ts";
 import { DeclarationError } from "./errors.ts";
-import { irqName } from "./irq.ts";
+import { entryName } from "./names.ts";
 
 /**
  * A property's value: a cell of 32 bits, or two for a bigint; text; a list of either; `true` for one that is just there;
@@ -148,7 +148,7 @@ export function describeDeviceTree(tree: DeviceTreeSpec, cls: DeviceClass) {
   const fail: Fail = (reason) => {
     throw new DeclarationError(`${cls.spec.type}: deviceTree: ${reason}`);
   };
-  const irqs = (cls.spec.irqs ?? []).map(irqName);
+  const irqs = (cls.spec.irqs ?? []).map(entryName);
   const interrupts = (tree.interrupts ?? irqs.slice(0, 1)).map((name) => {
     const index = irqs.indexOf(name);
     return index >= 0 ? index : fail(`there is no interrupt line ${name}`);

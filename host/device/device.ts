@@ -22,9 +22,6 @@ export function make<T extends QomObject>(cls: new () => T, own: PropertyDescrip
   }
 }
 
-/** Own properties that come first; {@link VIEWS} is what the state's fields look at. */
-const OFTEN_USED = [VIEWS, "irqs", "trace", "config", "pci"] as const;
-
 /** Key of a device's own QOM object, for the host. */
 export const SELF: unique symbol = Symbol("QOM object");
 
@@ -97,11 +94,9 @@ export abstract class QomObject {
         `${new.target.name} cannot be made by a script: QEMU makes it, by -device or a board`,
       );
     }
-    // What accesses use comes first: the object itself has room for a few properties, others are one more load away.
-    for (const key of OFTEN_USED) {
-      if (making[key]) {
-        Object.defineProperty(this, key, making[key]);
-      }
+    // What every field of the state looks at comes first, before what is not a symbol: see makeParts().
+    if (making[VIEWS]) {
+      Object.defineProperty(this, VIEWS, making[VIEWS]);
     }
     Object.defineProperties(this, making);
     making = undefined;

@@ -2,6 +2,7 @@ import { IRQ, SHARED } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
 import { type Connect, connectTo, type GpioInput } from "./gpio.ts";
 import type { Handle } from "./handle.ts";
+import { entryName } from "./names.ts";
 
 /** An outgoing interrupt line. */
 export interface IrqLine {
@@ -31,9 +32,6 @@ export interface IrqSpec {
   /** The bits, as a mask: `follow()` has the line high while one of them is set. */
   readonly bits: number;
 }
-
-/** The name of a line, however it is declared. */
-export const irqName = (line: string | IrqSpec): string => (typeof line === "string" ? line : line.name);
 
 /** All lines of a device: each by name, and together. */
 export type IrqLines<Names extends string> = { readonly [N in Names]: IrqLine } & {
@@ -79,22 +77,18 @@ export function leaveLines(id: number, levels: number, mask: number): boolean {
 function line(instance: Handle, id: number, index: number, levels: IrqLevels): IrqLine {
   const bit = 1 << index;
   const { script_irq_set, script_irq_connect } = qemu;
-  const raise = () => {
+  const set = (level: boolean) => {
     const { pointer } = instance;
-    levels.bits |= bit;
-    if (!leaveLines(id, bit, bit)) {
-      script_irq_set(pointer, index, 1);
+    const bits = level ? bit : 0;
+    levels.bits = (levels.bits & ~bit) | bits;
+    if (!leaveLines(id, bits, bit)) {
+      script_irq_set(pointer, index, level ? 1 : 0);
     }
   };
-  const lower = () => {
-    const { pointer } = instance;
-    levels.bits &= ~bit;
-    if (!leaveLines(id, 0, bit)) {
-      script_irq_set(pointer, index, 0);
-    }
-  };
+  const raise = () => set(true);
+  const lower = () => set(false);
   return {
-    set: (level) => (level ? raise() : lower()),
+    set,
     raise,
     lower,
     pulse() {
@@ -129,7 +123,7 @@ export function irqLines<Names extends string>(
   levels: IrqLevels = { bits: 0 },
 ): IrqLines<Names> & FollowingLines {
   const named = Object.fromEntries(
-    declared.map((one, index) => [irqName(one), line(instance, id, index, levels)]),
+    declared.map((one, index) => [entryName(one), line(instance, id, index, levels)]),
   );
   const following = declared.reduce((mask, one, i) => (typeof one === "string" ? mask : mask | (1 << i)), 0);
   const levelsIn = levelsOf(declared);

@@ -126,22 +126,16 @@ export type ConfigOf<S> = {
   readonly [K in keyof Part<S, "properties">]: ValueOf<Part<S, "properties">[K]>;
 } & { readonly [W in WordsOf<Part<S, "properties">>]: number };
 
-type ClockNames<V> = V extends readonly (infer C)[]
-  ? C extends { readonly name: infer N extends string }
+/** Of a list whose entries are names, or have one. */
+type EntryNames<V> = V extends readonly (infer E)[]
+  ? E extends { readonly name: infer N extends string }
     ? N
-    : C & string
+    : E & string
   : never;
 
 type Names<V> = V extends readonly (infer N extends string)[] ? N : never;
 
-/** Of lines, by a name or with one: as many as those of `irqs`. */
-type LineNames<V> = V extends readonly (infer L)[]
-  ? L extends { readonly name: infer N extends string }
-    ? N
-    : L & string
-  : never;
-
-export type IrqsOf<S> = IrqLines<LineNames<Part<S, "irqs">>> &
+export type IrqsOf<S> = IrqLines<EntryNames<Part<S, "irqs">>> &
   (Part<S, "irqs"> extends readonly (infer L)[]
     ? [Extract<L, IrqSpec>] extends [never]
       ? unknown
@@ -152,7 +146,7 @@ export type InputsOf<S> = { readonly [K in keyof Part<S, "inputs">]: InputLines 
 
 export type OutputsOf<S> = { readonly [K in keyof Part<S, "outputs">]: OutputLines };
 
-export type ClocksOf<S> = { readonly [N in ClockNames<Part<S, "clocks">>]: ClockInput };
+export type ClocksOf<S> = { readonly [N in EntryNames<Part<S, "clocks">>]: ClockInput };
 
 export type ClockOutputsOf<S> = { readonly [N in Names<Part<S, "clockOutputs">>]: ClockOutput };
 
@@ -223,8 +217,8 @@ export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> 
   readonly parent?: P extends DeviceSpec ? never : string;
   readonly state?: { readonly [K in keyof Part<S, "state"> & (Taken | keyof Part<P, "state">)]: never };
   readonly irqs?: readonly (
-    | Exclude<LineNames<Part<S, "irqs">>, TakenLine>
-    | (IrqSpec & { readonly name: Exclude<LineNames<Part<S, "irqs">>, TakenLine> })
+    | Exclude<EntryNames<Part<S, "irqs">>, TakenLine>
+    | (IrqSpec & { readonly name: Exclude<EntryNames<Part<S, "irqs">>, TakenLine> })
   )[];
   readonly migration?: Only<Part<S, "migration">, MigrationSpec>;
   readonly regions?: {
@@ -238,7 +232,7 @@ export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> 
     readonly msix?: Only<Part<Part<S, "pci">, "msix">, MsixSpec>;
   };
   readonly deviceTree?: Only<Part<S, "deviceTree">, DeviceTreeSpec> & {
-    readonly interrupts?: readonly (LineNames<Part<S, "irqs">> | LineNames<Part<P, "irqs">>)[];
+    readonly interrupts?: readonly (EntryNames<Part<S, "irqs">> | EntryNames<Part<P, "irqs">>)[];
   };
 };
 

@@ -121,12 +121,8 @@ export function updateRoom(owner: Instance, taken: boolean, from = 0, locked = t
       offerRooms(owner.device, receivers!, taken ? from : -1, locked);
     }
   } catch (error) {
-    reportRoom(owner, error);
+    report(error, `room of ${owner.cls.spec.type}`);
   }
-}
-
-export function reportRoom(owner: Instance, error: unknown): void {
-  report(error, `room of ${owner.cls.spec.type}`);
 }
 
 /** Serves READ and WRITE. */

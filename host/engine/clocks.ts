@@ -1,8 +1,9 @@
 /** Changes of clock inputs. */
 
-import { type ClockRate, clockName, clockRate } from "../device/clocks.ts";
+import { type ClockRate, clockRate } from "../device/clocks.ts";
 import type { DeviceClass } from "../device/device.ts";
 import { memberOf } from "../device/members.ts";
+import { entryName } from "../device/names.ts";
 import { type Instance, type ScriptedDevice, synchronous } from "./instances.ts";
 
 /** What a device does when one of its clock inputs changes. */
@@ -17,7 +18,7 @@ export interface ClockPort {
 export function clockPortsOf(cls: DeviceClass): ClockPort[] {
   return (cls.spec.clocks ?? []).map((clock) => {
     const method = typeof clock === "string" ? "clockChanged" : clock.changed;
-    return { name: clockName(clock), method, run: memberOf(cls, method)?.value };
+    return { name: entryName(clock), method, run: memberOf(cls, method)?.value };
   });
 }
 

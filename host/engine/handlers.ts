@@ -3,7 +3,6 @@
  * handler without a look at the region or the offset.
  */
 
-import type { Chardev } from "../device/chardev.ts";
 import { wordTable } from "../device/direct.ts";
 import type { IoRegionSpec } from "../device/regions.ts";
 import type { Reader, Writer } from "../device/register-code.ts";
@@ -21,8 +20,6 @@ export interface Handler {
   readonly write: Writer | undefined;
   /** Can the room for input be another afterwards? */
   readonly changesRoom: boolean;
-  /** The owner's. */
-  readonly receiver: Chardev | undefined;
 }
 
 /** By number; C takes 0 for none. */
@@ -67,12 +64,11 @@ function handlersOfAll({ bank }: Port, { handled }: IoRegionSpec) {
 /** Gives numbers to the handlers of a region. */
 export function addHandlers(port: Port, spec: IoRegionSpec): Numbered {
   const { bank, owner, device } = port;
-  const { receiver } = owner;
-  const receives = receiver !== undefined || owner.receivers !== undefined;
+  const receives = owner.receiver !== undefined || owner.receivers !== undefined;
   const make = (read: Reader | undefined, write: Writer | undefined, plain = false): number =>
     read === undefined && write === undefined
       ? 0
-      : add({ port, owner, device, read, write, changesRoom: receives && !plain, receiver });
+      : add({ port, owner, device, read, write, changesRoom: receives && !plain });
   const readers = bank.readers.map((read, word) =>
     bank.direct[word]?.reads ? 0 : make(read, undefined, bank.plain[word]!),
   );

@@ -96,21 +96,22 @@ export function makeParts(
   const clocks = spec.clocks ?? [];
   const regions = makeRegions(self, spec.regions ?? {});
   const views = viewsOf(block, layout);
+  // What accesses use comes first: the object itself has room for a few properties, others are one more load away.
   const own: PropertyDescriptorMap = {
-    [SELF]: { value: self },
     [VIEWS]: { value: views, writable: true },
-    [TIMERS]: { value: makeTimers(layout, self) },
-    config: { get: early, enumerable: true, configurable: true },
-    object: { value: wrap(new SelfReference(self, spec.type)) },
     irqs: { value: irqLines(self, id, spec.irqs ?? [], levels.irqs) },
+    trace: { value: trace },
+    config: { get: early, enumerable: true, configurable: true },
+    ...(spec.pci && { pci: { value: makePci(self, id, spec.pci) } }),
+    [SELF]: { value: self },
+    [TIMERS]: { value: makeTimers(layout, self) },
+    object: { value: wrap(new SelfReference(self, spec.type)) },
     inputs: { value: Object.freeze(Object.fromEntries(inputs.map(({ key, lines }) => [key, lines]))) },
     outputs: { value: outputArrays(self, spec.outputs, levels.outputs) },
     clocks: { value: clockInputs(self, clocks) },
     clockOutputs: { value: clockOutputs(self, clocks.length, spec.clockOutputs ?? []) },
     dma: { value: dma },
-    ...(spec.pci && { pci: { value: makePci(self, id, spec.pci) } }),
     regions: { value: regions.regions },
-    trace: { value: trace },
   };
   let dropped = false;
   const drop = (device: ScriptedDevice | undefined) => {

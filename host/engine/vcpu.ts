@@ -5,7 +5,7 @@
 
 import { FIBER_FRAME, FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
-import { accessOf, answer, base, fail, reportRoom, updateRoom } from "./access.ts";
+import { accessOf, answer, base, fail, updateRoom } from "./access.ts";
 import { type Handler, handlers } from "./handlers.ts";
 
 /**
@@ -28,19 +28,6 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
     fail(port, FIBER_FRAME, error);
     updateRoom(owner, false);
     shared[AT + FRAME.status] = STATUS.DONE;
-  }
-
-  /** As updateRoom(), with what is at hand. */
-  function offerRoom({ receiver, device, owner }: Handler): void {
-    if (receiver === undefined) {
-      updateRoom(owner, false);
-      return;
-    }
-    try {
-      receiver.offer(device.room! | 0);
-    } catch (error) {
-      reportRoom(owner, error);
-    }
   }
 
   function serve(): void {
@@ -73,7 +60,7 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
           } else {
             result = value | 0;
             if (handler.changesRoom) {
-              offerRoom(handler);
+              updateRoom(handler.owner, false);
             }
           }
         } else {
@@ -81,7 +68,7 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
           if (done !== undefined) {
             answer(handler.port, FIBER_FRAME, done);
           } else if (handler.changesRoom) {
-            offerRoom(handler);
+            updateRoom(handler.owner, false);
           }
         }
       } catch (error) {

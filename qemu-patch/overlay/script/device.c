@@ -138,7 +138,6 @@ static void init_sysbus(ScriptInstance *instance)
             sysbus_init_mmio(sbd, &instance->regions[i].mr);
         }
     }
-    instance->n_irqs = decl->irqs;
     instance->irqs = g_new0(qemu_irq, decl->irqs);
     for (i = 0; i < decl->irqs; i++) {
         sysbus_init_irq(sbd, &instance->irqs[i]);
@@ -491,7 +490,7 @@ void script_irq_set(void *opaque, uint32_t line, uint32_t level)
 static void drive(ScriptInstance *instance, uint32_t levels, uint32_t mask)
 {
     qemu_irq *irqs = instance->irqs;
-    uint32_t i, n = instance->n_irqs;
+    uint32_t i, n = instance->shape->decl->irqs;
 
     if (!instance->live) {
         return;

@@ -91,8 +91,7 @@ typedef struct ScriptRegionPort {
     bool migrates;               /* its RAM does */
     bool placed;                 /* is inside another region */
     ScriptPortWord *words;       /* as far as there are some */
-    uint32_t n_words;            /* 0 while held */
-    uint32_t n_declared;
+    uint32_t n_words;
     uint32_t reader;             /* numbers of the handlers of all accesses, */
     uint32_t writer;             /* of a region without declared words; or 0 */
     bool held;                   /* the script must have all accesses */
@@ -173,7 +172,6 @@ struct ScriptInstance {
     ScriptRegionPort *regions;
     AddressSpace *dma_as;        /* found at the first use */
     qemu_irq *irqs;
-    uint32_t n_irqs;
     ScriptClockPort *clocks;     /* inputs, then outputs */
     ScriptTimerPort *timers;
     uint32_t n_timers;

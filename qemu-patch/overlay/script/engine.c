@@ -176,25 +176,17 @@ static bool something_came(void *opaque)
 }
 
 /*
- * A vCPU that has just had an answer often asks again at once.  Returns: did
- * it, or did something else come?
- */
-static bool spin_for_call(void)
-{
-    static ScriptSpins spins;
-
-    return script_spin(&spins, something_came, NULL);
-}
-
-/*
  * Before the engine sleeps.  Returns 0 if it must not: something came since it
  * looked last.
  */
 int32_t script_arm(void)
 {
+    static ScriptSpins spins;
+
     if (script_vcpu_called) {
+        /* A vCPU that has just had an answer often asks again at once */
         script_vcpu_called = false;
-        if (spin_for_call()) {
+        if (script_spin(&spins, something_came, NULL)) {
             return 0;
         }
     }
@@ -257,7 +249,7 @@ static void vcpu_start(void)
     script_thread_outside_vcpu = false;
     /* The thread function registers this thread itself */
     rcu_unregister_thread();
-    script_fiber_init(&script_fiber, fiber_main, vcpu);
+    script_fiber_init(fiber_main, vcpu);
 }
 
 /* Returns: why the vCPU cannot run now, or 0 */

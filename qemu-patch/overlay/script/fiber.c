@@ -64,7 +64,7 @@ static void *fiber_prepare(uint8_t *top)
     return sp;
 }
 
-void script_fiber_init(ScriptFiber *fiber, void (*fn)(void *arg), void *arg)
+void script_fiber_init(void (*fn)(void *arg), void *arg)
 {
     size_t guard = qemu_real_host_page_size();
     uint8_t *stack = mmap(NULL, FIBER_STACK_SIZE, PROT_READ | PROT_WRITE,
@@ -76,8 +76,8 @@ void script_fiber_init(ScriptFiber *fiber, void (*fn)(void *arg), void *arg)
         exit(1);
     }
     mprotect(stack, guard, PROT_NONE);
-    fiber->stack = stack;
-    fiber->fn = fn;
-    fiber->arg = arg;
-    fiber->sp = fiber_prepare(stack + FIBER_STACK_SIZE);
+    script_fiber.stack = stack;
+    script_fiber.fn = fn;
+    script_fiber.arg = arg;
+    script_fiber.sp = fiber_prepare(stack + FIBER_STACK_SIZE);
 }

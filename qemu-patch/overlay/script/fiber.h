@@ -28,7 +28,7 @@ extern ScriptFiber script_fiber __attribute__((visibility("hidden")));
  * Makes a fiber that calls @fn, which must not return, when script_answer()
  * switches to it first.
  */
-void script_fiber_init(ScriptFiber *fiber, void (*fn)(void *arg), void *arg);
+void script_fiber_init(void (*fn)(void *arg), void *arg);
 
 #if defined(__x86_64__)
 

@@ -37,15 +37,14 @@ static inline uint32_t pack_attrs(MemTxAttrs attrs)
     return packed;
 }
 
-/* The ticker may read some of it meanwhile, in its own thread */
 static inline void fill_frame(ScriptFrame *frame, ScriptRegionPort *port,
                               uint32_t kind, hwaddr addr, uint64_t value,
                               unsigned size, MemTxAttrs attrs)
 {
-    qatomic_set(&frame->kind, kind);
-    qatomic_set(&frame->target, port->slot);
-    qatomic_set(&frame->offset, addr);
-    qatomic_set(&frame->offset_high, addr >> 32);
+    frame->kind = kind;
+    frame->target = port->slot;
+    frame->offset = addr;
+    frame->offset_high = addr >> 32;
     frame->size = size;
     frame->value = value;
     frame->value_high = value >> 32;
@@ -104,7 +103,6 @@ static inline MemTxResult script_access(ScriptRegionPort *port, uint32_t kind,
 {
     ScriptFrame *frame = &script_state.frames[SCRIPT_FIBER_FRAME];
     MemTxResult result;
-    uint32_t irq_owner;
 
     if (unlikely(!port->instance->live)) {
         *value = 0;
@@ -115,9 +113,7 @@ static inline MemTxResult script_access(ScriptRegionPort *port, uint32_t kind,
     }
     fill_frame(frame, port, kind, addr, *value, size, attrs);
     frame->result = MEMTX_OK;
-    frame->status = SCRIPT_ASKED;
-    script_leave_to_ask(SCRIPT_RUN_REQUEST, &irq_owner);
-    script_finish_asking(irq_owner);
+    script_frame_call(frame);
     *value = frame->value | (uint64_t)frame->value_high << 32;
     result = frame->result;
     after_access(port->instance);
@@ -137,19 +133,21 @@ static bool unplugged(ScriptRegionPort *port)
 /* --- registers that C serves by itself ---------------------------------- */
 
 /*
- * Unless something came in before the access that the script has not seen, or
- * somebody wants to see the access.
+ * Unless accesses queue up behind an asynchronous handler, something came in
+ * before this one that the script has not seen, or somebody wants to see it.
  */
-static inline bool undisturbed(void)
+static inline bool undisturbed(ScriptRegionPort *port)
 {
-    return likely(!qatomic_read(&script_state.posts)) &&
+    return likely(!port->held) &&
+        likely(!qatomic_read(&script_state.posts)) &&
         likely(!trace_events_enabled_count);
 }
 
-static inline const ScriptPortWord *word_of(ScriptRegionPort *port, hwaddr addr,
-                                        unsigned size)
+static inline const ScriptPortWord *word_of(ScriptRegionPort *port,
+                                            hwaddr addr, unsigned size)
 {
-    return addr >> 2 < port->n_words && likely(size == 4) && undisturbed() ?
+    return addr >> 2 < port->n_words && likely(size == 4) &&
+        undisturbed(port) ?
         &port->words[addr >> 2] : NULL;
 }
 
@@ -238,7 +236,7 @@ void script_instance_words(void *opaque, uint32_t index, const void *table,
             .writes = { SCRIPT_WRITE, port->slot, i * 4 },
         };
     }
-    port->n_words = port->n_declared = n;
+    port->n_words = n;
     port->reader = reader;
     port->writer = writer;
 }
@@ -254,15 +252,13 @@ void script_instance_hold(void *opaque, uint32_t on)
         return;
     }
     for (i = 0; i < n; i++) {
-        instance->regions[i].n_words = on ? 0 :
-            instance->regions[i].n_declared;
         instance->regions[i].held = on;
     }
 }
 
 void script_region_words_end(ScriptRegionPort *port)
 {
-    port->n_words = port->n_declared = 0;
+    port->n_words = 0;
     port->reader = port->writer = 0;
     port->held = false;
     g_clear_pointer(&port->words, g_free);
@@ -332,7 +328,7 @@ MemTxResult ask_for_all(ScriptRegionPort *port, uint32_t kind, int32_t reason,
 /* Can a script be asked for any access by number? */
 static inline bool asks_for_all(ScriptRegionPort *port, uint32_t number)
 {
-    return number && !port->held && undisturbed() && script_on_fiber();
+    return number && undisturbed(port) && script_on_fiber();
 }
 
 /*

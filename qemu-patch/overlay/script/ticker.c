@@ -69,15 +69,15 @@ static void *ticker(void *opaque)
 
     rcu_register_thread();
     for (;;) {
-        bool asked;
+        bool progress;
 
         g_usleep(TICK_US);
-        asked = qatomic_xchg(&script_progress, false);
+        progress = qatomic_xchg(&script_progress, false);
         if (script_engine_asleep()) {
             /* The event loop has its turn already */
             stuck = 0;
             sleep_until_needed();
-        } else if (script_vcpu_running() || asked) {
+        } else if (script_vcpu_running() || progress) {
             stuck = 0;
             if (script_has_vcpu()) {
                 WITH_RCU_READ_LOCK_GUARD() {
