@@ -1,5 +1,6 @@
 import { IRQ, SHARED } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
+import { compile } from "./compile.ts";
 import { type Connect, connectTo, type GpioInput } from "./gpio.ts";
 import type { Handle } from "./handle.ts";
 import { entryName } from "./names.ts";
@@ -112,7 +113,7 @@ function levelsOf(lines: readonly (string | IrqSpec)[]): (status: number) => num
   const levels = lines.map((line, index) =>
     typeof line === "string" ? "0" : `((status & ${line.bits >>> 0}) !== 0 ? ${1 << index} : 0)`,
   );
-  return new Function("status", `return ${["0", ...levels].join(" | ")};`) as (status: number) => number;
+  return compile(`(status) => ${["0", ...levels].join(" | ")}`) as (status: number) => number;
 }
 
 /** @param id of the device */

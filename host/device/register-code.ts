@@ -2,6 +2,7 @@
 
 import type { Access } from "./access.ts";
 import { type Masks, masksOf, nameBits, type Part, partsOf } from "./bits.ts";
+import { compile } from "./compile.ts";
 import type { DeviceClass } from "./device.ts";
 import { guestError, unimplemented } from "./log.ts";
 import { memberOf } from "./members.ts";
@@ -48,14 +49,13 @@ function holder({ register, index }: One): string {
   return inner === undefined ? held : held + inner;
 }
 
-/** @param actions what `body` may call by name: constants of the function, which the JIT sees through */
+/** @param actions what `body` may call by name */
 function build(
   parameters: string,
   body: string,
   actions: Readonly<Record<string, Action>> = {},
 ): (this: object, ...args: never[]) => unknown {
-  const make = new Function(...Object.keys(actions), `return function (${parameters}) { ${body} };`);
-  return make(...Object.values(actions));
+  return compile(`function (${parameters}) { ${body} }`, actions) as (this: object) => unknown;
 }
 
 const masksFor = ({ mode = "rw", mask = 0xffffffff, bits }: AnyRegister): Masks =>

@@ -1,3 +1,4 @@
+import { compile } from "./compile.ts";
 import { StaleError } from "./errors.ts";
 import type { Field, FieldKind, Fields, Plain } from "./fields.ts";
 import { describeTimers, isTimer, NOT_PENDING, timerAccessor, timerSlots } from "./timer.ts";
@@ -163,7 +164,7 @@ export function defineAccessors(prototype: object, layout: Layout, inStruct = fa
  */
 function accessor(name: string, field: Field, offset: number, inStruct: boolean): PropertyDescriptor {
   if (field.count > 0 || field.fields) {
-    return compile(`get() { return this[VIEWS].parts[${JSON.stringify(name)}]; }`);
+    return descriptor(`get() { return this[VIEWS].parts[${JSON.stringify(name)}]; }`);
   }
   const place = inStruct ? `(v.base + ${offset}) >>> ${Math.log2(field.bytes)}` : `${offset / field.bytes}`;
   const element = `v.${viewKind(field.kind)}[${place}]`;
@@ -171,13 +172,13 @@ function accessor(name: string, field: Field, offset: number, inStruct: boolean)
     field.kind === "bool"
       ? [`${element} !== 0`, `${element} = value ? 1 : 0`]
       : [element, `${element} = value`];
-  return compile(
+  return descriptor(
     `get() { const v = this[VIEWS]; return ${read}; }, set(value) { const v = this[VIEWS]; ${write}; }`,
   );
 }
 
-function compile(accessors: string): PropertyDescriptor {
-  return new Function("VIEWS", `return { ${accessors} };`)(VIEWS) as PropertyDescriptor;
+function descriptor(accessors: string): PropertyDescriptor {
+  return compile(`({ ${accessors} })`, { VIEWS }) as PropertyDescriptor;
 }
 
 /** The block as it is before the first reset, with no timer pending. */

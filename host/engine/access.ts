@@ -15,6 +15,7 @@ import {
 import { qemu, tracing, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { offerRooms } from "./chardevs.ts";
+import type { Handler } from "./handlers.ts";
 import { type Instance, instances, type Port, ports } from "./instances.ts";
 
 export function base(frame: number): number {
@@ -121,7 +122,22 @@ export function updateRoom(owner: Instance, taken: boolean, from = 0, locked = t
       offerRooms(owner.device, receivers!, taken ? from : -1, locked);
     }
   } catch (error) {
-    report(error, `room of ${owner.cls.spec.type}`);
+    noRoom(owner, error);
+  }
+}
+
+const noRoom = ({ cls }: Instance, error: unknown) => report(error, `room of ${cls.spec.type}`);
+
+/** The same after an access of the first vCPU: by what is at hand. */
+export function updateRoomAfter(handler: Handler): void {
+  try {
+    if (handler.receiver !== undefined) {
+      handler.receiver.offer(handler.device.room! | 0);
+    } else if (handler.changesRoom) {
+      updateRoom(handler.owner, false);
+    }
+  } catch (error) {
+    noRoom(handler.owner, error);
   }
 }
 

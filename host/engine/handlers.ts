@@ -3,6 +3,7 @@
  * handler without a look at the region or the offset.
  */
 
+import type { Chardev } from "../device/chardev.ts";
 import { wordTable } from "../device/direct.ts";
 import type { IoRegionSpec } from "../device/regions.ts";
 import type { Reader, Writer } from "../device/register-code.ts";
@@ -20,6 +21,8 @@ export interface Handler {
   readonly write: Writer | undefined;
   /** Can the room for input be another afterwards? */
   readonly changesRoom: boolean;
+  /** The chardev, if it is the device's only one with `room` for it. */
+  readonly receiver: Chardev | undefined;
 }
 
 /** By number; C takes 0 for none. */
@@ -68,7 +71,15 @@ export function addHandlers(port: Port, spec: IoRegionSpec): Numbered {
   const make = (read: Reader | undefined, write: Writer | undefined, plain = false): number =>
     read === undefined && write === undefined
       ? 0
-      : add({ port, owner, device, read, write, changesRoom: receives && !plain });
+      : add({
+          port,
+          owner,
+          device,
+          read,
+          write,
+          changesRoom: receives && !plain,
+          receiver: plain ? undefined : owner.receiver,
+        });
   const readers = bank.readers.map((read, word) =>
     bank.direct[word]?.reads ? 0 : make(read, undefined, bank.plain[word]!),
   );

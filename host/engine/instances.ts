@@ -115,8 +115,6 @@ export interface RegisteredClass {
   readonly cls: DeviceClass;
   /** For each region; undefined for one that the guest uses without a script. */
   readonly regions: readonly (RegionCode | undefined)[];
-  /** Its trace events, as its devices find them. */
-  readonly trace: object;
   /** ScriptType of qapi/script.json. */
   readonly description: string;
   /** Its state block before the first reset. */

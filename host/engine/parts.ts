@@ -72,7 +72,7 @@ function makeLevels({ outputs }: DeviceSpec): OutgoingLevels {
 export function makeParts(
   id: number,
   pointer: Pointer,
-  { cls, trace }: RegisteredClass,
+  { cls }: RegisteredClass,
   state: Pointer,
   levels = makeLevels(cls.spec),
 ): Parts {
@@ -100,7 +100,6 @@ export function makeParts(
   const own: PropertyDescriptorMap = {
     [VIEWS]: { value: views, writable: true },
     irqs: { value: irqLines(self, id, spec.irqs ?? [], levels.irqs) },
-    trace: { value: trace },
     config: { get: early, enumerable: true, configurable: true },
     ...(spec.pci && { pci: { value: makePci(self, id, spec.pci) } }),
     [SELF]: { value: self },

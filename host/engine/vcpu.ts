@@ -5,7 +5,7 @@
 
 import { FIBER_FRAME, FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
-import { accessOf, answer, base, fail, updateRoom } from "./access.ts";
+import { accessOf, answer, base, fail, updateRoom, updateRoomAfter } from "./access.ts";
 import { type Handler, handlers } from "./handlers.ts";
 
 /**
@@ -59,16 +59,14 @@ export function makeRunner(serveOthers: () => void, serveCall: (frame: number) =
             answer(handler.port, FIBER_FRAME, value);
           } else {
             result = value | 0;
-            if (handler.changesRoom) {
-              updateRoom(handler.owner, false);
-            }
+            updateRoomAfter(handler);
           }
         } else {
           const done = handler.write!.call(handler.device, shared[VALUE]!, current);
           if (done !== undefined) {
             answer(handler.port, FIBER_FRAME, done);
-          } else if (handler.changesRoom) {
-            updateRoom(handler.owner, false);
+          } else {
+            updateRoomAfter(handler);
           }
         }
       } catch (error) {

@@ -73,8 +73,12 @@ export function compileType(
   const banks = banksOf(cls);
   const keys = Object.keys(spec.regions ?? {});
   const regions = banks.map((bank, index) => bank && { bank, trace: accessTrace(cls, keys[index]!, bank) });
-  const trace = traceEvents(spec.traces ?? {});
-  return { generation, cls, regions, trace, description, initial: initialState(layout) };
+  // For all of its devices, and there constant to the JIT compiler.
+  Object.defineProperty(cls.prototype, "trace", {
+    value: traceEvents(spec.traces ?? {}),
+    configurable: true,
+  });
+  return { generation, cls, regions, description, initial: initialState(layout) };
 }
 
 /** Makes it a QOM type; its scripted parent must be one. @throws DeclarationError with what QOM has against it */

@@ -1,8 +1,8 @@
 /*
  * Moves bytes through the board's second PL011, both ways, polling its flags as firmware does and by interrupt as
- * operating systems do: CALLS times CHUNK of each, timed with the guest's own counter, after WARMUP of each; of those
- * that come in while it polls, CHUNK_SLOW and WARMUP_SLOW. The bytes that go out count upwards; those that come in must
- * do so too: the line "wrong" counts others. None may come in before one went out.
+ * operating systems do: CALLS times CHUNK of each, timed with the guest's own counter, after WARMUP of each. The bytes
+ * that go out count upwards; those that come in must do so too: the line "wrong" counts others. None may come in before
+ * one went out.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -93,8 +93,8 @@ receive_by_interrupt:
 3:      str     w5, [x4, #GICC_EOIR]
         b       1b
 
-        .macro  warm function, count
-        ldr     x0, =\count
+        .macro  warm function
+        ldr     x0, =WARMUP
         bl      \function
         .endm
 
@@ -109,20 +109,20 @@ guest:
         mov     w23, #0
         mov     x24, #0
         print_frequency
-        warm    send_polling, WARMUP
-        warm    receive_polling, WARMUP_SLOW
-        warm    send_by_interrupt, WARMUP
-        warm    receive_by_interrupt, WARMUP
+        warm    send_polling
+        warm    receive_polling
+        warm    send_by_interrupt
+        warm    receive_by_interrupt
         ldr     x28, =times
         ldr     x27, =CALLS
 1:      measure send_polling, CHUNK
-        measure receive_polling, CHUNK_SLOW
+        measure receive_polling, CHUNK
         measure send_by_interrupt, CHUNK
         measure receive_by_interrupt, CHUNK
         subs    x27, x27, #1
         b.ne    1b
         print_times send_polling, times, 0, 4, CALLS, CHUNK
-        print_times receive_polling, times, 1, 4, CALLS, CHUNK_SLOW
+        print_times receive_polling, times, 1, 4, CALLS, CHUNK
         print_times send_by_interrupt, times, 2, 4, CALLS, CHUNK
         print_times receive_by_interrupt, times, 3, 4, CALLS, CHUNK
         mov     x20, #1

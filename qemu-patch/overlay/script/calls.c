@@ -313,6 +313,9 @@ static int32_t next_frame(void)
         }
     }
     qatomic_set(&served, NULL);
+    if (script_state.irq_owner != SCRIPT_IRQ_NEVER) {
+        script_no_need_to_yield();
+    }
     if (next_took_bql) {
         next_took_bql = false;
         bql_unlock();

@@ -161,6 +161,20 @@ void script_ask_for_engine(void)
     }
 }
 
+/*
+ * An access of the vCPU's has had the engine serve all that there was, and has
+ * the BQL still: it need not stop for that any more, but for the event loop.
+ */
+void script_no_need_to_yield(void)
+{
+    qatomic_set(&yield_wanted, false);
+    /* Pairs with script_tick(), which sets the tick first */
+    smp_mb();
+    if (qatomic_read(&script_state.tick)) {
+        qatomic_set(&yield_wanted, true);
+    }
+}
+
 static void fiber_unpark(QemuCond *cond)
 {
     if (unlikely(qatomic_read(&parked_on) == cond)) {
@@ -363,6 +377,7 @@ void script_tick(void)
         return;
     }
     qatomic_set(&script_state.tick, 1);
+    smp_wmb();
     qatomic_set(&yield_wanted, true);
     /* The vCPU, kicked, finds the wish */
     smp_mb();

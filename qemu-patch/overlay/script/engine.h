@@ -213,6 +213,9 @@ bool script_rouse_engine(void);
 /* There is a call or a post for it, whether it sleeps or runs the vCPU */
 void script_ask_for_engine(void);
 
+/* There is none any more, and an access of the vCPU's waits */
+void script_no_need_to_yield(void);
+
 /* The call served last came from a vCPU with a thread of its own */
 extern bool script_vcpu_called;
 
