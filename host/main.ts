@@ -3,7 +3,7 @@
 import { plugin } from "bun";
 import { start } from "./engine/loop.ts";
 import * as api from "./index.ts";
-import { compiled, failure } from "./native/library.ts";
+import { failure } from "./native/library.ts";
 import { guardGlobals } from "./script/globals.ts";
 import { printLine, report } from "./script/report.ts";
 
@@ -22,7 +22,7 @@ function main(): void {
   guardGlobals();
   process.on("uncaughtException", (error) => report(error, "timer or callback"));
   process.on("unhandledRejection", (error) => report(error, "promise"));
-  start(compiled ? 0 : 1);
+  start();
 }
 
 main();

@@ -8,7 +8,7 @@ import type { Property } from "./fields.ts";
 import type { IrqSpec } from "./irq.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
-import { has, memberOf } from "./members.ts";
+import { declarationOf, has, memberOf } from "./members.ts";
 import { entryName } from "./names.ts";
 import { checkPci } from "./pci-spec.ts";
 import { checkChardevs } from "./receivers.ts";
@@ -54,8 +54,9 @@ export type Fail = (reason: string) => never;
 
 /** Has the class, or one between it and the declaration, a member of this name? */
 function hides(cls: DeviceClass, name: string): boolean {
-  for (let c: object = cls; !Object.hasOwn(c, "layout"); c = Object.getPrototypeOf(c)) {
-    if (Object.hasOwn(Reflect.get(c, "prototype"), name)) {
+  const declaration = declarationOf(cls);
+  for (let c = cls; c !== declaration; c = Object.getPrototypeOf(c)) {
+    if (Object.hasOwn(c.prototype as object, name)) {
       return true;
     }
   }
@@ -157,8 +158,13 @@ function checkIrqs(lines: readonly (string | IrqSpec)[], fail: Fail): void {
   }
 }
 
-function checkTraces(traces: Readonly<Record<string, unknown>>, fail: Fail): void {
-  for (const [name, text] of Object.entries(traces)) {
+const hasTraces = ({ spec }: DeviceClass) => Object.keys(spec.traces ?? {}).length > 0;
+
+function checkTraces(cls: DeviceClass, fail: Fail): void {
+  if (hasTraces(cls) && hides(cls, "trace")) {
+    fail("the class has a member trace, which hides the trace events");
+  }
+  for (const [name, text] of Object.entries(cls.spec.traces ?? {})) {
     if (!/^[A-Za-z_]\w*$/.test(name)) {
       fail(`traces: '${name}' is no name for a trace event`);
     }
@@ -195,7 +201,7 @@ export function checkDeclaration(cls: DeviceClass): void {
   checkIrqs(spec.irqs ?? [], fail);
   checkLines(cls, fail);
   checkRegions(cls, fail);
-  checkTraces(spec.traces ?? {}, fail);
+  checkTraces(cls, fail);
   checkPci(cls, fail);
   checkMigration(cls, fail);
 }
@@ -212,6 +218,9 @@ export function checkMade(device: object, cls: DeviceClass): void {
     throw new DeclarationError(
       `${cls.spec.type}: the class declares ${hiding.name}, which hides the field of that name; give the field its value in \`state\``,
     );
+  }
+  if (hasTraces(cls) && Object.hasOwn(device, "trace")) {
+    throw new DeclarationError(`${cls.spec.type}: the class declares trace, which hides the trace events`);
   }
   const method = METHODS.find((name) => Object.hasOwn(device, name));
   if (method !== undefined) {

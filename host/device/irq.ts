@@ -1,9 +1,9 @@
 import { IRQ, SHARED } from "../native/abi.ts";
 import { qemu, words } from "../native/library.ts";
-import { compile } from "./compile.ts";
 import { type Connect, connectTo, type GpioInput } from "./gpio.ts";
 import type { Handle } from "./handle.ts";
 import { entryName } from "./names.ts";
+import { fromSource } from "./source.ts";
 
 /** An outgoing interrupt line. */
 export interface IrqLine {
@@ -65,13 +65,12 @@ export interface IrqLevels {
  * @returns whether C will do it
  */
 export function leaveLines(id: number, levels: number, mask: number): boolean {
-  const shared = words;
-  if (shared[SHARED.irqOwner] !== IRQ.NONE) {
+  if (words[SHARED.irqOwner] !== IRQ.NONE) {
     return false;
   }
-  shared[SHARED.irqLevels] = levels;
-  shared[SHARED.irqMask] = mask;
-  shared[SHARED.irqOwner] = IRQ.OF + id;
+  words[SHARED.irqLevels] = levels;
+  words[SHARED.irqMask] = mask;
+  words[SHARED.irqOwner] = IRQ.OF + id;
   return true;
 }
 
@@ -108,12 +107,20 @@ function line(instance: Handle, id: number, index: number, levels: IrqLevels): I
   };
 }
 
-/** Levels of the lines that carry bits, by the status. One expression of constants, for the JIT. */
-function levelsOf(lines: readonly (string | IrqSpec)[]): (status: number) => number {
+type Levels = (status: number) => number;
+
+/** By their source: lines that are declared alike have the same, so that the JIT compiler can inline it. */
+const known = new Map<string, Levels>();
+
+/** Levels of the lines that carry bits, by the status. One expression of constants, for the JIT compiler. */
+function levelsOf(lines: readonly (string | IrqSpec)[]): Levels {
   const levels = lines.map((line, index) =>
     typeof line === "string" ? "0" : `((status & ${line.bits >>> 0}) !== 0 ? ${1 << index} : 0)`,
   );
-  return compile(`(status) => ${["0", ...levels].join(" | ")}`) as (status: number) => number;
+  const source = `(status) => ${["0", ...levels].join(" | ")}`;
+  const made = known.get(source) ?? (fromSource(source) as Levels);
+  known.set(source, made);
+  return made;
 }
 
 /** @param id of the device */

@@ -2,6 +2,15 @@
 
 import type { DeviceClass } from "./device.ts";
 
+/** The class that `with()` made: its prototype has what is declared, and those that extend it may hide that. */
+export function declarationOf(cls: DeviceClass): DeviceClass {
+  let declaration: object = cls;
+  while (!Object.hasOwn(declaration, "layout")) {
+    declaration = Object.getPrototypeOf(declaration);
+  }
+  return declaration as DeviceClass;
+}
+
 /** The nearest descriptor of a member, without running a getter. */
 export function memberOf(cls: DeviceClass, name: string): PropertyDescriptor | undefined {
   for (let p = cls.prototype as object | null; p; p = Object.getPrototypeOf(p)) {

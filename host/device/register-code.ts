@@ -2,12 +2,12 @@
 
 import type { Access } from "./access.ts";
 import { type Masks, masksOf, nameBits, type Part, partsOf } from "./bits.ts";
-import { compile } from "./compile.ts";
 import type { DeviceClass } from "./device.ts";
 import { guestError, unimplemented } from "./log.ts";
 import { memberOf } from "./members.ts";
 import { stores } from "./register-check.ts";
 import type { AnyRegister } from "./registers.ts";
+import { fromSource } from "./source.ts";
 
 export type Reader = (this: object, access: Access) => unknown;
 export type Writer = (this: object, value: number, access: Access) => unknown;
@@ -55,7 +55,7 @@ function build(
   body: string,
   actions: Readonly<Record<string, Action>> = {},
 ): (this: object, ...args: never[]) => unknown {
-  return compile(`function (${parameters}) { ${body} }`, actions) as (this: object) => unknown;
+  return fromSource(`function (${parameters}) { ${body} }`, actions) as (this: object) => unknown;
 }
 
 const masksFor = ({ mode = "rw", mask = 0xffffffff, bits }: AnyRegister): Masks =>

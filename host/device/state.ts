@@ -1,6 +1,6 @@
-import { compile } from "./compile.ts";
 import { StaleError } from "./errors.ts";
 import type { Field, FieldKind, Fields, Plain } from "./fields.ts";
+import { fromSource } from "./source.ts";
 import { describeTimers, isTimer, NOT_PENDING, timerAccessor, timerSlots } from "./timer.ts";
 
 /** Where a field lies. */
@@ -178,7 +178,7 @@ function accessor(name: string, field: Field, offset: number, inStruct: boolean)
 }
 
 function descriptor(accessors: string): PropertyDescriptor {
-  return compile(`({ ${accessors} })`, { VIEWS }) as PropertyDescriptor;
+  return fromSource(`({ ${accessors} })`, { VIEWS }) as PropertyDescriptor;
 }
 
 /** The block as it is before the first reset, with no timer pending. */

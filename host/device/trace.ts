@@ -4,9 +4,9 @@ import type { Pointer } from "bun:ffi";
 import { borrow, cstring } from "../native/convert.ts";
 import { qemu } from "../native/library.ts";
 import type { DeviceRef } from "../qom/devices.ts";
-import { compile } from "./compile.ts";
 import { DeclarationError } from "./errors.ts";
 import { hex } from "./hex.ts";
+import { fromSource } from "./source.ts";
 
 /** A trace event: call it with what it is to tell. */
 export interface TraceEvent<Args extends readonly unknown[]> {
@@ -90,7 +90,7 @@ export function switchedEvent<Args extends readonly unknown[]>(
     tell: (...args: Args) => qemu.script_trace(name, cstring(text(...args).replaceAll("\0", ""))),
   };
   // A member that nobody asked for yet is no way out for the JIT compiler, which so keeps what it knows of the device.
-  const event = compile("(...args) => { if (state[0] !== 0) told.tell(...args); }", {
+  const event = fromSource("(...args) => { if (state[0] !== 0) told.tell(...args); }", {
     state,
     told,
   }) as object;

@@ -133,7 +133,7 @@ export function updateRoomAfter(handler: Handler): void {
   try {
     if (handler.receiver !== undefined) {
       handler.receiver.offer(handler.device.room! | 0);
-    } else if (handler.changesRoom) {
+    } else if (handler.changesRooms) {
       updateRoom(handler.owner, false);
     }
   } catch (error) {

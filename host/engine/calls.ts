@@ -1,7 +1,15 @@
 /** Calls that are no guest access: a device's life, its input, loading scripts. */
 
 import type { Pointer } from "bun:ffi";
-import { FRAME, KIND, LOAD_EXIT, POST_LOAD_REFUSED, RELOAD_PAUSE, STATUS } from "../native/abi.ts";
+import {
+  FRAME,
+  KIND,
+  LOAD_EXIT,
+  POST_FRAME,
+  POST_LOAD_REFUSED,
+  RELOAD_PAUSE,
+  STATUS,
+} from "../native/abi.ts";
 import { cstring, text } from "../native/convert.ts";
 import { bytes, doubles, qemu, words } from "../native/library.ts";
 import { serveAccessor } from "../qom/accessors.ts";
@@ -189,5 +197,15 @@ export function serveCall(frame: number): void {
   } else {
     serveDeviceCall(frame);
     words[base(frame) + FRAME.status] = STATUS.DONE;
+  }
+}
+
+/** Serves posts and calls of other threads until there are none. Takes the BQL (in C) while there are. */
+export function serveOthers(): void {
+  for (let frame = qemu.script_next(); frame >= 0; frame = qemu.script_next()) {
+    serveCall(frame);
+    if (frame !== POST_FRAME && words[base(frame) + FRAME.status] === STATUS.DONE) {
+      qemu.script_done(frame);
+    }
   }
 }

@@ -19,10 +19,10 @@ export interface Handler {
   readonly device: ScriptedDevice;
   readonly read: Reader | undefined;
   readonly write: Writer | undefined;
-  /** Can the room for input be another afterwards? */
-  readonly changesRoom: boolean;
-  /** The chardev, if it is the device's only one with `room` for it. */
+  /** The room for input may be another afterwards: of this chardev, if `room` is it ... */
   readonly receiver: Chardev | undefined;
+  /** ... and of all that the device has, if not. */
+  readonly changesRooms: boolean;
 }
 
 /** By number; C takes 0 for none. */
@@ -53,12 +53,11 @@ function handlersOfAll({ bank }: Port, { handled }: IoRegionSpec) {
     return {};
   }
   const offset = base(FIBER_FRAME) + FRAME.offset;
-  const shared = words;
   const write: Writer = function (value, access) {
-    return bank.writeOther(this, shared[offset]!, value, access);
+    return bank.writeOther(this, words[offset]!, value, access);
   };
   const read: Reader = function (access) {
-    return bank.readOther(this, shared[offset]!, access);
+    return bank.readOther(this, words[offset]!, access);
   };
   // The answer to a number has 4 bytes.
   return handled?.max === 8 ? { write } : { read, write };
@@ -67,7 +66,6 @@ function handlersOfAll({ bank }: Port, { handled }: IoRegionSpec) {
 /** Gives numbers to the handlers of a region. */
 export function addHandlers(port: Port, spec: IoRegionSpec): Numbered {
   const { bank, owner, device } = port;
-  const receives = owner.receiver !== undefined || owner.receivers !== undefined;
   const make = (read: Reader | undefined, write: Writer | undefined, plain = false): number =>
     read === undefined && write === undefined
       ? 0
@@ -77,8 +75,8 @@ export function addHandlers(port: Port, spec: IoRegionSpec): Numbered {
           device,
           read,
           write,
-          changesRoom: receives && !plain,
           receiver: plain ? undefined : owner.receiver,
+          changesRooms: owner.receivers !== undefined && !plain,
         });
   const readers = bank.readers.map((read, word) =>
     bank.direct[word]?.reads ? 0 : make(read, undefined, bank.plain[word]!),

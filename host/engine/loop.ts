@@ -3,31 +3,18 @@
  * event loop turn. See docs/architecture.md for the threads and docs there for who holds the BQL when.
  */
 
-import { FRAME, KIND, POST_FRAME, RUN, SHARED, STATUS } from "../native/abi.ts";
+import { FRAME, KIND, RUN, SHARED } from "../native/abi.ts";
 import { doorbell, nested } from "../native/callbacks.ts";
 import { qemu, words } from "../native/library.ts";
 import { report } from "../script/report.ts";
 import { base, endAborted, serveNestedAccess } from "./access.ts";
-import { serveCall } from "./calls.ts";
-import { makeRunner } from "./vcpu.ts";
+import { serveCall, serveOthers } from "./calls.ts";
+import { runVcpu } from "./vcpu.ts";
 
 const NO_TIMEOUT = 0xffffffff;
 
 /** Of serving others without a turn of the event loop: where no vCPU is the engine's, no tick says that one is due. */
 const MOST_ROUNDS = 1000;
-
-/** Serves posts and calls of other threads until there are none. Takes the BQL (in C) while there are. */
-function serveOthers(): void {
-  for (let frame = qemu.script_next(); frame >= 0; frame = qemu.script_next()) {
-    serveCall(frame);
-    if (frame !== POST_FRAME && words[base(frame) + FRAME.status] === STATUS.DONE) {
-      qemu.script_done(frame);
-    }
-  }
-}
-
-/** See makeRunner(). */
-let runVcpu: () => number;
 
 let scheduled = false;
 let timeout: ReturnType<typeof setTimeout> | undefined;
@@ -97,16 +84,11 @@ function serveNested(frame: number): void {
   }
 }
 
-/**
- * Starts QEMU and the loop.
- *
- * @param skip how many words of the command line come before QEMU's own name
- */
-export function start(skip: number): void {
+/** Starts QEMU and the loop. */
+export function start(): void {
   const failed = (error: unknown) => report(error, "script engine");
   // Bun would end with an empty event loop; QEMU says when the process ends.
   setInterval(() => {}, 0x7fffffff);
-  runVcpu = makeRunner(serveOthers, serveCall);
-  qemu.script_start(skip, doorbell(onDoorbell, failed), nested(serveNested, failed));
+  qemu.script_start(doorbell(onDoorbell, failed), nested(serveNested, failed));
   pump();
 }

@@ -3,7 +3,7 @@
  * test/host/native/abi.test.ts compares the two.
  */
 
-export const ABI = 6;
+export const ABI = 7;
 
 /**
  * Why script_run() or script_answer() returned. A number above HANDLER is that of a handler that reads a register, a

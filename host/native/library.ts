@@ -7,13 +7,8 @@ export type Symbols = Library<typeof SYMBOLS>["symbols"];
 
 const LIBRARY = "libqemu-system-aarch64.so";
 
-/** Compiled into one executable, the command line is all QEMU's; run by bun, its first word is bun. */
-export const compiled = import.meta.path.startsWith("/$bunfs/");
-
-function libraryPath(): string {
-  const beside = compiled ? dirname(process.execPath) : join(import.meta.dir, "../../build");
-  return process.env["QEMU_SCRIPT_LIBRARY"] ?? join(beside, LIBRARY);
-}
+/** Compiled into one executable, as build/qemu-system-aarch64 is: only that is QEMU. */
+const compiled = import.meta.path.startsWith("/$bunfs/");
 
 /** @throws Error that says what to do, if the library is missing, cannot be linked, or is of another build */
 function open(path: string): Symbols {
@@ -46,17 +41,16 @@ function map(symbols: Symbols) {
 
 function openAndMap(): ReturnType<typeof map> | Error {
   try {
-    return map(open(libraryPath()));
+    return map(open(process.env["QEMU_SCRIPT_LIBRARY"] ?? join(dirname(process.execPath), LIBRARY)));
   } catch (error) {
-    return error as Error;
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 
-/** Tests of modules that call no C import them without a library. */
-const isProgram = compiled || Bun.main === join(import.meta.dir, "../main.ts");
-const opened = isProgram ? openAndMap() : new Error("this is not QEMU");
+/** Tests import modules that would call C, and do without. */
+const opened = compiled ? openAndMap() : new Error("host/ is a part of build/qemu-system-aarch64: run that");
 
-/** Why there is no library, if there is none: nothing else of this module can be used then. */
+/** Why there is no library, if there is none: nothing below can be used then. */
 export const failure = opened instanceof Error ? opened : undefined;
 
 // Written once, and here: that makes them constants for the JIT compiler, with the addresses of the memory.

@@ -9,8 +9,8 @@ export const SYMBOLS = {
   script_abi: { args: [], returns: "u32" },
   /** ScriptShared *script_shared(void) */
   script_shared: { args: [], returns: "ptr" },
-  /** void script_start(uint32_t skip_args, void *doorbell, void *dispatch) */
-  script_start: { args: ["u32", "ptr", "ptr"], returns: "void" },
+  /** void script_start(void *doorbell, void *dispatch) */
+  script_start: { args: ["ptr", "ptr"], returns: "void" },
   /** int32_t script_run(void) */
   script_run: { args: [], returns: "i32" },
   /** int32_t script_answer(int32_t answer) */

@@ -6,6 +6,7 @@ import { describe } from "../device/describe.ts";
 import { scriptedParent } from "../device/describe-state.ts";
 import type { DeviceClass } from "../device/device.ts";
 import { DeclarationError } from "../device/errors.ts";
+import { declarationOf } from "../device/members.ts";
 import { isIo } from "../device/regions.ts";
 import { tableOf } from "../device/registers.ts";
 import { initialState } from "../device/state.ts";
@@ -73,8 +74,8 @@ export function compileType(
   const banks = banksOf(cls);
   const keys = Object.keys(spec.regions ?? {});
   const regions = banks.map((bank, index) => bank && { bank, trace: accessTrace(cls, keys[index]!, bank) });
-  // For all of its devices, and there constant to the JIT compiler.
-  Object.defineProperty(cls.prototype, "trace", {
+  // Where the state's accessors are too; there it is constant to the JIT compiler.
+  Object.defineProperty(declarationOf(cls).prototype, "trace", {
     value: traceEvents(spec.traces ?? {}),
     configurable: true,
   });

@@ -60,6 +60,8 @@ export interface Bench {
   readonly linux?: boolean;
   /** At most so many rounds, however many are asked for: one takes long, or gives the same each time. */
   readonly rounds?: number;
+  /** So many rounds for one that is asked for: what it measures varies much. */
+  readonly repeats?: number;
   /** Called once before the first run, to make what runs need. */
   prepare?(settings: Settings): Promise<void>;
   run(subject: Subject): Promise<Sample>;

@@ -23,8 +23,9 @@ export async function timings(
   subject: Subject,
   program: string,
   more: readonly string[] = [],
+  limit = LIMIT_MS,
 ): Promise<ReadonlyMap<string, readonly number[]>> {
-  return parseTimings(await printed(subject, program, LIMIT_MS, more));
+  return parseTimings(await printed(subject, program, limit, more));
 }
 
 /**

@@ -41,7 +41,7 @@ export async function runBench(
   }));
   for (const peer of (await bench.peers?.()) ?? [])
     runners.push({ column: peer, run: async () => (await bench.runPeer?.(peer)) ?? {} });
-  const rounds = Math.min(asked, bench.rounds ?? asked);
+  const rounds = Math.min(asked * (bench.repeats ?? 1), bench.rounds ?? Infinity);
   const samples = new Map<Column, Sample[]>(runners.map(({ column }) => [column, []]));
   for (let round = 0; round < rounds; round++) {
     // Every other round backwards, so that nobody always comes after the same one.

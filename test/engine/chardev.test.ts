@@ -8,7 +8,7 @@ import { SOON_MS, TEST_MS, within } from "../lib/limit.ts";
 import { Line } from "../lib/line.ts";
 import { Poker } from "../lib/poker.ts";
 import { device, PL011 } from "../lib/program.ts";
-import { endAll, folder, Qemu } from "../lib/qemu.ts";
+import { endAll, folder, Qemu, script } from "../lib/qemu.ts";
 import { Text } from "../lib/text.ts";
 
 setDefaultTimeout(TEST_MS);
@@ -21,6 +21,53 @@ const poured = (size: number) => Uint8Array.from({ length: size }, (_, i) => i ^
 
 /** Longer than anything here takes, on a machine that works for others. */
 const LONG_MS = 60_000;
+
+test.each(["tcg,thread=multi", "tcg,thread=single"])(
+  "timers go on while accesses serve input without end, %s",
+  async (accel) => {
+    const path = join(folder(), "line");
+    const line = await Line.listen(path, "line");
+    const slow = script(`
+      import { chardev, registers, SysBusDevice } from "qemu-script";
+      export default class Slow extends SysBusDevice.with({
+        type: "slow-ts",
+        properties: { chardev: chardev() },
+        regions: { regs: { size: 0x1000 } },
+      }) {
+        static {
+          registers(Slow, "regs", { LOOK: { at: 0, read: "look" } });
+        }
+        received = 0;
+        turns = 0;
+        room = 1;
+        realize() {
+          setInterval(() => this.received > 0 && console.error("turn " + ++this.turns), 10);
+        }
+        look() {
+          return 0;
+        }
+        /** Longer than a tick. */
+        receive() {
+          this.received++;
+          for (const end = performance.now() + 5; performance.now() < end; );
+        }
+      }`);
+    const qemu = await Qemu.start({
+      args: [
+        ...bareMetal(guest("reader"), { accel }),
+        "-chardev",
+        `socket,id=line,path=${path}`,
+        "-device",
+        `script,path=${slow},chardev=line`,
+      ],
+      lines: ["console"],
+    });
+    await line.connected;
+    void line.write(new Uint8Array(100_000)).catch(() => {});
+    await qemu.stderr.waitFor("turn 100\n", SOON_MS);
+    expect(await qemu.quit()).toEqual({ status: 0, signal: null });
+  },
+);
 
 describe("a peer in the same process, slow to read:", () => {
   const start = async (size: number, deaf: number, accel: string) => {

@@ -1,11 +1,13 @@
 /** Trace events that scripts name, and those of their registers: -trace, the monitor, and what they cost when off. */
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
 import { Poker } from "../lib/poker.ts";
 import { PL011 } from "../lib/program.ts";
 import { endAll, HEADLESS, Qemu, script } from "../lib/qemu.ts";
+import { reload } from "../lib/reload.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
@@ -129,6 +131,59 @@ describe("events that a script names", () => {
     await qemu.stderr.waitFor("traced_text value 7\n", SOON_MS);
     expect(qemu.stderr.all).toMatch(/^\d+@\d+\.\d{6}:traced_text value 7\n$/);
   });
+});
+
+test("a type has its parent's events, and new code its own texts", async () => {
+  const text = (word: string) => `
+    import { registers, SysBusDevice } from "qemu-script";
+    class Parent extends SysBusDevice.with({
+      type: "parent-ts",
+      traces: { parent_event: (value) => "${word} " + value },
+      regions: { regs: { size: 0x10 } },
+    }) {
+      static {
+        registers(Parent, "regs", { SAY: { at: 0, write: "say" } });
+      }
+      say(value) {
+        this.trace.parent_event(value);
+      }
+    }
+    export default class Child extends Parent.with({
+      type: "child-ts",
+      traces: { child_event: (value) => "${word} " + value },
+    }) {
+      say(value) {
+        super.say(value);
+        this.trace.child_event(value + 1);
+      }
+    }
+    export { Parent };`;
+  const file = script(text("first"));
+  const qemu = await Qemu.start({
+    args: [...MACHINE, "-device", `script,path=${file}`, "-trace", "parent_event", "-trace", "child_event"],
+    qtest: true,
+  });
+  await qemu.qtest.writel(BASE, 1);
+  writeFileSync(file, text("second"));
+  await reload(qemu, file);
+  await qemu.qtest.writel(BASE, 2);
+  await said(qemu, [
+    "parent_event first 1",
+    "child_event first 2",
+    "parent_event second 2",
+    "child_event second 3",
+  ]);
+});
+
+test("a word that the guest reads or writes is among QEMU's own events of accesses too", async () => {
+  const qemu = await start("-trace", "memory_region_ops_*");
+  await qemu.qtest.writel(BASE, 1);
+  await qemu.qtest.readl(BASE);
+  await qemu.stderr.waitFor(
+    /memory_region_ops_read .*addr 0xc000000 value 0x1 size 4 name 'regs'\n/,
+    SOON_MS,
+  );
+  expect(qemu.stderr.all).toMatch(/memory_region_ops_write .*addr 0xc000000 value 0x1 size 4 name 'regs'\n/);
 });
 
 describe("events of a region", () => {

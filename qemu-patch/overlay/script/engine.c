@@ -377,7 +377,8 @@ void script_tick(void)
         return;
     }
     qatomic_set(&script_state.tick, 1);
-    smp_wmb();
+    /* Pairs with the one in script_no_need_to_yield() */
+    smp_mb();
     qatomic_set(&yield_wanted, true);
     /* The vCPU, kicked, finds the wish */
     smp_mb();

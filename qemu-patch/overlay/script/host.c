@@ -33,7 +33,7 @@ ScriptShared *script_shared(void)
 }
 
 /* Bytes as they were typed: an argument need not be valid UTF-8 */
-static void read_arguments(uint32_t skip)
+static void read_arguments(void)
 {
     g_autofree char *all = NULL;
     gsize length, i;
@@ -46,8 +46,6 @@ static void read_arguments(uint32_t skip)
     for (i = 0; i < length; i += strlen(all + i) + 1) {
         g_ptr_array_add(args, g_strdup(all + i));
     }
-    skip = MIN(skip, args->len);
-    g_ptr_array_remove_range(args, 0, skip);
     qemu_argc = args->len;
     g_ptr_array_add(args, NULL);
     qemu_argv = (char **)g_ptr_array_steal(args, NULL);
@@ -95,13 +93,13 @@ static void settle_signals(void)
     signal(SIGABRT, SIG_DFL);
 }
 
-void script_start(uint32_t skip_args, void *doorbell, void *dispatch)
+void script_start(void *doorbell, void *dispatch)
 {
     pthread_t thread;
     int err;
 
     settle_signals();
-    read_arguments(skip_args);
+    read_arguments();
     script_engine_init(doorbell, dispatch);
     script_ticker_start();
     on_exit(leave_process, NULL);

@@ -414,6 +414,8 @@ static const MemoryRegionOps *ops_of(const ScriptRegion *decl)
         .write_with_attrs = region_write,
         .endianness = decl->big_endian ? DEVICE_BIG_ENDIAN
                                        : DEVICE_LITTLE_ENDIAN,
+        .whole_words = decl->valid_min <= 4 && decl->valid_max >= 4 &&
+            decl->impl_min <= 4 && decl->impl_max >= 4,
         .valid = {
             .min_access_size = decl->valid_min,
             .max_access_size = decl->valid_max,

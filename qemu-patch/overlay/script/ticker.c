@@ -55,7 +55,7 @@ static void sleep_until_needed(void)
 {
     qemu_event_reset(&wake);
     qatomic_set(&script_ticker_awake, false);
-    /* Pairs with the one in rouse_sleeping_engine() */
+    /* Pairs with the one in script_rouse_engine() */
     smp_mb();
     if (script_engine_asleep() && !script_vcpu_running()) {
         qemu_event_wait(&wake);

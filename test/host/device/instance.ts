@@ -6,7 +6,6 @@ export interface Given {
   readonly irqs?: object;
   readonly clocks?: object;
   readonly regions?: object;
-  readonly trace?: object;
   /** The memory of its state; what a device starts with if absent. */
   readonly block?: ArrayBuffer;
 }
@@ -14,7 +13,7 @@ export interface Given {
 /** A device as the engine makes it, but with no QEMU behind it. */
 export function makeDevice<T extends Device>(
   cls: (new () => T) & { readonly layout: Layout },
-  { config = {}, irqs = {}, clocks = {}, regions = {}, trace = {}, block = blockOf(cls.layout) }: Given = {},
+  { config = {}, irqs = {}, clocks = {}, regions = {}, block = blockOf(cls.layout) }: Given = {},
 ): T {
   const own = {
     [VIEWS]: { value: viewsOf(block, cls.layout), writable: true },
@@ -22,7 +21,6 @@ export function makeDevice<T extends Device>(
     irqs: { value: irqs },
     clocks: { value: clocks },
     regions: { value: regions },
-    trace: { value: trace },
   };
   return make(cls, own);
 }

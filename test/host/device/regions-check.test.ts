@@ -3,7 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { DeclarationError, type DeviceClass, PCIDevice, registers, SysBusDevice } from "qemu-script";
 import { compile } from "../../../host/device/bank.ts";
-import { checkDeclaration } from "../../../host/device/check.ts";
+import { checkDeclaration, checkMade } from "../../../host/device/check.ts";
+import { makeDevice } from "./instance.ts";
 
 const pci = { vendor: 0x1234, device: 1, class: 0xff00 };
 
@@ -227,5 +228,33 @@ describe("registers", () => {
       new DeclarationError("bad: region a: handled.max is 8, and registers have 4 bytes"),
     );
     expect(() => compile(cls, "a", {})).not.toThrow();
+  });
+
+  test("are hidden by no member of the class", () => {
+    class Traced extends SysBusDevice.with({ type: "traced", traces: { a: () => "" } }) {}
+    class Hiding extends Traced {
+      // @ts-expect-error the declaration has it
+      override trace() {}
+    }
+    const check = () => checkDeclaration(Hiding as unknown as DeviceClass);
+    expect(check).toThrow(
+      new DeclarationError("traced: the class has a member trace, which hides the trace events"),
+    );
+    class Field extends Traced {
+      override trace = {} as never;
+    }
+    const made = () => checkMade(makeDevice(Field), Field as DeviceClass);
+    expect(made).toThrow(
+      new DeclarationError("traced: the class declares trace, which hides the trace events"),
+    );
+  });
+
+  test("leave the name to a class that has none", () => {
+    class Own extends SysBusDevice.with({ type: "own" }) {
+      // @ts-expect-error the declaration has it
+      override trace() {}
+    }
+    expect(() => checkDeclaration(Own as unknown as DeviceClass)).not.toThrow();
+    expect(() => checkMade(makeDevice(Own as never), Own as unknown as DeviceClass)).not.toThrow();
   });
 });

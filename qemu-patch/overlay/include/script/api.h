@@ -15,7 +15,7 @@
 #define SCRIPT_API_H
 
 /* Changes whenever this file or the layout below does */
-#define SCRIPT_ABI 6
+#define SCRIPT_ABI 7
 
 /* Why script_run() or script_answer() returned */
 #define SCRIPT_RUN_REQUEST 1   /* the vCPU waits for an answer to frame 0 */
@@ -182,7 +182,7 @@ uint32_t script_abi(void);
 ScriptShared *script_shared(void);
 
 /* Starts QEMU on a thread of its own; argv comes from /proc/self/cmdline. */
-void script_start(uint32_t skip_args, void *doorbell, void *dispatch);
+void script_start(void *doorbell, void *dispatch);
 
 /*
  * The vCPU; needs no BQL.  The answer is what the handler of a register

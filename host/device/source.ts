@@ -7,7 +7,7 @@ let made = 0;
  *
  * @param constants what the source uses by name
  */
-export function compile(expression: string, constants: Readonly<Record<string, unknown>> = {}): unknown {
+export function fromSource(expression: string, constants: Readonly<Record<string, unknown>> = {}): unknown {
   const names = Object.keys(constants).join(", ");
   // What JavaScriptCore knows of variables goes with the text: two values for the same text, and they are none any more.
   const source = `const { ${names} } = constants; return ${expression}; // ${++made}`;
