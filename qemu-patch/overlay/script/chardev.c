@@ -40,13 +40,17 @@ static void ask_for_room(ScriptChardev *chr)
 
 void script_chardev_doubt_room(ScriptChardev *chr)
 {
-    int room;
+    int32_t *room = &script_state.rooms[chr->room];
+    int before;
 
-    if (chr->room >= SCRIPT_MAX_ROOMS) {
+    /* Only this thread makes it known again: no need of xchg, which is slow */
+    if (chr->room >= SCRIPT_MAX_ROOMS ||
+        qatomic_read(room) == SCRIPT_ROOM_UNKNOWN) {
         return;
     }
-    room = qatomic_xchg(&script_state.rooms[chr->room], SCRIPT_ROOM_UNKNOWN);
-    if (room != SCRIPT_ROOM_UNKNOWN && room <= (int)chr->queued) {
+    before = qatomic_read(room);
+    qatomic_set(room, SCRIPT_ROOM_UNKNOWN);
+    if (before <= (int)chr->queued) {
         /* Nobody asks for room where there was none */
         ask_for_room(chr);
     }
