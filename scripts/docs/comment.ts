@@ -14,14 +14,19 @@ export interface Comment {
  */
 export function commentBefore(before: string): Comment | undefined {
   const comments = [...before.matchAll(/\/\*\*([\s\S]*?)\*\//g)];
-  const last = comments.at(-1);
-  return last && parse(last[1]!);
+  return commentIn(comments.at(-1));
 }
 
-/** The comment on a file as a whole: the first of two that stand before its first declaration. */
-export function commentOnFile(before: string): Comment | undefined {
+const commentIn = (match: RegExpExecArray | undefined) => match && parse(match[1]!);
+
+/**
+ * The comment on a file as a whole: the first of two that stand before its first declaration, or one before an import.
+ *
+ * @param before the text before its first statement
+ */
+export function commentOnFile(before: string, isImport: boolean): Comment | undefined {
   const comments = [...before.matchAll(/\/\*\*([\s\S]*?)\*\//g)];
-  return comments.length > 1 ? parse(comments[0]![1]!) : undefined;
+  return isImport || comments.length > 1 ? commentIn(comments[0]) : undefined;
 }
 
 function parse(body: string): Comment {

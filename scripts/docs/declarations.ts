@@ -6,7 +6,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { type Node, type SourceFile, type Statement, SyntaxKind } from "typescript/unstable/ast";
-import { isClassDeclaration, isInterfaceDeclaration, isTypeLiteralNode } from "typescript/unstable/ast/is";
+import {
+  isClassDeclaration,
+  isImportDeclaration,
+  isInterfaceDeclaration,
+  isTypeLiteralNode,
+} from "typescript/unstable/ast/is";
 import { API, type Checker, type Symbol as CompilerSymbol, SymbolFlags } from "typescript/unstable/async";
 import { run } from "../lib/process.ts";
 import { declarationsCommand } from "../lib/types.ts";
@@ -102,7 +107,7 @@ function moduleOf(folder: string, file: SourceFile, items: ReadonlyMap<Node, Ite
   const place = ([node]: [Node, Item]) => node.pos;
   return {
     path: relative(folder, file.fileName).replace(/\.d\.ts$/, ".ts"),
-    comment: first && commentOnFile(leading(first)),
+    comment: first && commentOnFile(leading(first), isImportDeclaration(first)),
     items: [...items].sort((a, b) => place(a) - place(b)).map(([, item]) => item),
   };
 }

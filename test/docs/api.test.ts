@@ -3,7 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { commentBefore, paragraphs } from "../../scripts/docs/comment.ts";
+import { commentBefore, commentOnFile, paragraphs } from "../../scripts/docs/comment.ts";
 import { readModules } from "../../scripts/docs/declarations.ts";
 import { pages, undocumented } from "../../scripts/docs/pages.ts";
 import { TEST_MS } from "../lib/limit.ts";
@@ -52,6 +52,13 @@ describe("a docstring", () => {
   test("is the last comment before the declaration", () => {
     expect(said("/** One. */ /** Two. */ ")).toEqual(["Two."]);
     expect(commentBefore("/* none */ // none\n")).toBeUndefined();
+  });
+
+  test("of a file comes before the first declaration's own, or before an import", () => {
+    expect(commentOnFile("/** File. */ /** One. */ ", false)?.text).toBe("File.");
+    expect(commentOnFile("/** One. */ ", false)).toBeUndefined();
+    expect(commentOnFile("/** File. */ ", true)?.text).toBe("File.");
+    expect(commentOnFile("", true)).toBeUndefined();
   });
 
   test("keeps its paragraphs, and says what the tags say after them", () => {
