@@ -212,8 +212,24 @@ export type Declared<S> = (S extends { readonly parent: string } ? CParent : unk
 
 type Only<T, Shape> = { readonly [K in Exclude<keyof T, keyof Shape>]: never };
 
-/** What the shape of DeviceSpec cannot say: no unknown keys, no taken names, no line that was not declared. */
-export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> = Only<S, SpecFor<B>> & {
+/**
+ * A function whose parameters have no types, anywhere in a declaration, keeps the compiler from seeing the rest of it: it
+ * takes the declaration for any that there may be.
+ */
+interface Unseen {
+  readonly "parameters of functions in a declaration need types, as in ({ offset }: TracedAccess) => ...": never;
+}
+
+/** What the shape of DeviceSpec cannot say, or else what is the matter. */
+export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> = string extends keyof Part<
+  S,
+  "state"
+>
+  ? Unseen
+  : CheckedSeen<S, P, B>;
+
+/** No unknown keys, no taken names, no line that was not declared. */
+type CheckedSeen<S, P, B extends BaseName> = Only<S, SpecFor<B>> & {
   readonly parent?: P extends DeviceSpec ? never : string;
   readonly state?: { readonly [K in keyof Part<S, "state"> & (Taken | keyof Part<P, "state">)]: never };
   readonly irqs?: readonly (

@@ -114,6 +114,16 @@ test("a mistake in the user's script is an error", async () => {
   expect(errors).toEqual(["wrong.ts(5,5): error TS2322: Type 'string' is not assignable to type 'number'."]);
 });
 
+test("a declaration that the compiler cannot see through says why", async () => {
+  const traces = 'traces: { counted: (count) => "count " + count }';
+  const text = WRONG.replace("state: {", `${traces}, state: {`).replace('"one"', "1");
+  const [first, second] = await errorsIn(project(STRICT, { ...PACKAGE, "wrong.ts": text }));
+  expect(first).toStartWith("wrong.ts(3,54): error TS2345");
+  expect(second).toContain("parameters of functions in a declaration need types");
+  const typed = text.replace("(count)", "(count: number)");
+  expect(await errorsIn(project(STRICT, { ...PACKAGE, "right.ts": typed }))).toEqual([]);
+});
+
 test("an editor completes what the declaration declares, and shows the docstrings", async () => {
   const text = WRONG.replace('count = "one"', "");
   const at = project({}, { ...PACKAGE, "device.ts": text });
