@@ -19,10 +19,16 @@ export interface Found {
   readonly difference: Difference;
 }
 
+/** Operations between two that may switch tracing. */
+const TRACE_EVERY = 1500;
+
 /** The operations that a seed stands for, without end. */
 export function* operationsOf({ twin, board }: Subject, seed: number): Generator<string, never> {
   const below = random(seed);
   for (;;) {
+    if (twin.traces && below(TRACE_EVERY) === 0) {
+      yield `trace ${below(2) === 0 ? "off" : "on"}`;
+    }
     yield* twin.next(below, board);
   }
 }

@@ -165,14 +165,14 @@ export class Side {
   private async doOutside(operation: string): Promise<void> {
     await this.flush();
     this.records.push("");
-    const [name, ...bytes] = operation.split(" ");
+    const [name, ...words] = operation.split(" ");
     switch (name) {
       case "input":
-        this.held.push(...bytes.map(Number));
+        this.held.push(...words.map(Number));
         await this.deliver();
         break;
       case "offer":
-        this.held.push(...(this.held.length === 0 ? bytes.slice(0, this.line.room).map(Number) : []));
+        this.held.push(...(this.held.length === 0 ? words.slice(0, this.line.room).map(Number) : []));
         await this.deliver();
         break;
       case "break":
@@ -186,6 +186,11 @@ export class Side {
         this.receiver?.reset();
         this.tick();
         await this.deliver();
+        break;
+      case "trace":
+        for (const events of this.twin.traces ?? []) {
+          await this.qemu.qmp.human(`trace-event ${events} ${words[0]}`);
+        }
         break;
       default:
         throw new FuzzError(`there is no operation "${operation}"`);

@@ -13,6 +13,8 @@
  *     offer BYTE...                           as many bytes come as there is room for, if none wait
  *     break                                   a break comes on the serial line
  *     reset                                   of the machine
+ *     trace on|off                            the twin's trace events are told, or not: C serves some registers of a
+ *                                             script only while nothing is traced
  *
  * PLACE is an offset in the device, or `SPACE+OFFSET` in another of the board's {@link Site.spaces}.
  */
@@ -64,7 +66,7 @@ export interface Twin {
   readonly boards: Readonly<Record<string, Board>>;
   /** A read that changes nothing. A script has had what came before it when it serves it. */
   readonly tick: string;
-  /** Trace events that are compared too, as `-trace` has them: patterns, and those that are not meant with a `-`. */
+  /** Trace events that are compared too: names and patterns. */
   readonly traces?: readonly string[];
   /** The next operations, some that belong together. */
   next(below: Below, board: string): readonly string[];
