@@ -8,7 +8,7 @@ import type { Property } from "./fields.ts";
 import type { IrqSpec } from "./irq.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
-import { declarationOf, has, memberOf } from "./members.ts";
+import { declarationOf, has, hasTraces, memberOf } from "./members.ts";
 import { entryName } from "./names.ts";
 import { checkPci } from "./pci-spec.ts";
 import { checkChardevs } from "./receivers.ts";
@@ -158,10 +158,18 @@ function checkIrqs(lines: readonly (string | IrqSpec)[], fail: Fail): void {
   }
 }
 
-const hasTraces = ({ spec }: DeviceClass) => Object.keys(spec.traces ?? {}).length > 0;
+/** Has one of the classes that scripts wrote a member of this name, which is not declared? */
+function inScript(cls: DeviceClass, name: string): boolean {
+  for (let c = cls; "layout" in c; c = Object.getPrototypeOf(c)) {
+    if (!Object.hasOwn(c, "layout") && Object.hasOwn(c.prototype as object, name)) {
+      return true;
+    }
+  }
+  return false;
+}
 
 function checkTraces(cls: DeviceClass, fail: Fail): void {
-  if (hasTraces(cls) && hides(cls, "trace")) {
+  if (hasTraces(cls) && inScript(cls, "trace")) {
     fail("the class has a member trace, which hides the trace events");
   }
   for (const [name, text] of Object.entries(cls.spec.traces ?? {})) {

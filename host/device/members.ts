@@ -22,6 +22,9 @@ export function memberOf(cls: DeviceClass, name: string): PropertyDescriptor | u
   return undefined;
 }
 
+/** Does it, or a parent, declare trace events? */
+export const hasTraces = ({ spec }: DeviceClass): boolean => Object.keys(spec.traces ?? {}).length > 0;
+
 /** Has the class this method? */
 export function has(cls: DeviceClass, name: string): boolean {
   return typeof memberOf(cls, name)?.value === "function";

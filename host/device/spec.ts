@@ -217,16 +217,17 @@ type Only<T, Shape> = { readonly [K in Exclude<keyof T, keyof Shape>]: never };
  * takes the declaration for any that there may be.
  */
 interface Unseen {
-  readonly "parameters of functions in a declaration need types, as in ({ offset }: TracedAccess) => ...": never;
+  readonly "parameters of functions in a declaration need types, as in ({ offset }: TracedAccess) => ..., and the state fixed keys": never;
 }
 
+type IsAny<T> = 0 extends 1 & T ? true : false;
+
+/** Has the state any keys that there may be? */
+type IsUnseen<State> = IsAny<State> extends true ? false : string extends keyof State ? true : false;
+
 /** What the shape of DeviceSpec cannot say, or else what is the matter. */
-export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> = string extends keyof Part<
-  S,
-  "state"
->
-  ? Unseen
-  : CheckedSeen<S, P, B>;
+export type Checked<S, P = Record<never, never>, B extends BaseName = BaseName> =
+  IsUnseen<Part<S, "state">> extends true ? Unseen : CheckedSeen<S, P, B>;
 
 /** No unknown keys, no taken names, no line that was not declared. */
 type CheckedSeen<S, P, B extends BaseName> = Only<S, SpecFor<B>> & {

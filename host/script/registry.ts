@@ -6,7 +6,7 @@ import { describe } from "../device/describe.ts";
 import { scriptedParent } from "../device/describe-state.ts";
 import type { DeviceClass } from "../device/device.ts";
 import { DeclarationError } from "../device/errors.ts";
-import { declarationOf } from "../device/members.ts";
+import { declarationOf, hasTraces } from "../device/members.ts";
 import { isIo } from "../device/regions.ts";
 import { tableOf } from "../device/registers.ts";
 import { initialState } from "../device/state.ts";
@@ -75,10 +75,10 @@ export function compileType(
   const keys = Object.keys(spec.regions ?? {});
   const regions = banks.map((bank, index) => bank && { bank, trace: accessTrace(cls, keys[index]!, bank) });
   // Where the state's accessors are too; there it is constant to the JIT compiler.
-  Object.defineProperty(declarationOf(cls).prototype, "trace", {
-    value: traceEvents(spec.traces ?? {}),
-    configurable: true,
-  });
+  const prototype = declarationOf(cls).prototype as object;
+  if (hasTraces(cls) || !("trace" in prototype)) {
+    Object.defineProperty(prototype, "trace", { value: traceEvents(spec.traces ?? {}), configurable: true });
+  }
   return { generation, cls, regions, description, initial: initialState(layout) };
 }
 

@@ -36,7 +36,7 @@ take about 40 minutes.
 ${benches.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join("\n")}
 
 OPTIONS
-  --rounds N      rounds (${DEFAULT_ROUNDS}); some benches do fewer
+  --rounds N      rounds (${DEFAULT_ROUNDS}); some benches do fewer, linux three times as many
   --only NAME     this bench only; may be given again
   --seconds N     how long \`latency\` accesses a device, each time (${DEFAULT_SECONDS})
   --stock         build unpatched QEMU to compare with if it is not there

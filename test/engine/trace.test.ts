@@ -175,7 +175,7 @@ test("a type has its parent's events, and new code its own texts", async () => {
   ]);
 });
 
-test("a word that the guest reads or writes is among QEMU's own events of accesses too", async () => {
+test("a word that is read or written is among QEMU's own events of accesses too", async () => {
   const qemu = await start("-trace", "memory_region_ops_*");
   await qemu.qtest.writel(BASE, 1);
   await qemu.qtest.readl(BASE);

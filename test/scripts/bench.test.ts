@@ -106,6 +106,21 @@ describe("a run", () => {
   const setting = { date: "now", commit: "c", cpu: "x", cores: 2, kernel: "k", rounds: 2 };
   const sides = ["stock", "library", "script"] as const;
 
+  test("does more rounds of what varies much, and no more than its own limit", async () => {
+    for (const [more, rounds] of [
+      [{ repeats: 3 }, 6],
+      [{ repeats: 3, rounds: 1 }, 1],
+      [{ rounds: 1 }, 1],
+    ] as const) {
+      const lines: string[] = [];
+      const run = async () => ({ time: 1 });
+      await runBench({ ...bench([]), ...more, run }, subjectsOf(sides), 2, nothing, (line) =>
+        lines.push(line),
+      );
+      expect(lines).toHaveLength(rounds * sides.length);
+    }
+  });
+
   test("takes turns, and compares medians", async () => {
     const turns: string[] = [];
     const lines: string[] = [];

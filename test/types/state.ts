@@ -139,3 +139,8 @@ SysBusDevice.with({ type: "x", migration: { validate: "fits" } });
 SysBusDevice.with({ type: "x", migration: { unmigrateable: true } });
 // @ts-expect-error a trait's method
 SysBusDevice.with({ type: "x", state: { save: u32 } });
+
+// A state that the compiler cannot know is taken as it is; one whose names alone it does not know is not.
+SysBusDevice.with({ type: "x", state: JSON.parse("{}") });
+// @ts-expect-error any names
+SysBusDevice.with({ type: "x", state: Object.fromEntries([["a", u32]]) });

@@ -212,23 +212,6 @@ describe("trace events", () => {
     );
     expect(traced({ a: () => "", b: (count: number) => `${count}` })).not.toThrow();
   });
-});
-
-describe("registers", () => {
-  test.each(["ram", "rom", "container"])("are not those of a region of kind %s", (kind) => {
-    const cls = declare({ a: { kind, size: 8 } });
-    expect(() => Reflect.apply(registers, undefined, [cls, "a", {}])).toThrow(
-      new DeclarationError(`bad: region a is of kind ${kind}, which has no registers`),
-    );
-  });
-
-  test("have 4 bytes", () => {
-    const cls = declare({ a: { ...regs, handled: { max: 8 } } });
-    expect(() => compile(cls, "a", { R: { at: 0, ignoresWrites: true } })).toThrow(
-      new DeclarationError("bad: region a: handled.max is 8, and registers have 4 bytes"),
-    );
-    expect(() => compile(cls, "a", {})).not.toThrow();
-  });
 
   test("are hidden by no member of the class", () => {
     class Traced extends SysBusDevice.with({ type: "traced", traces: { a: () => "" } }) {}
@@ -256,5 +239,35 @@ describe("registers", () => {
     }
     expect(() => checkDeclaration(Own as unknown as DeviceClass)).not.toThrow();
     expect(() => checkMade(makeDevice(Own as never), Own as unknown as DeviceClass)).not.toThrow();
+  });
+
+  test("are hidden by no member of a parent's class, which a child without any has", () => {
+    class Parent extends SysBusDevice.with({ type: "parent" }) {
+      // @ts-expect-error the declaration has it
+      override trace() {}
+    }
+    const With = Reflect.apply(SysBusDevice.with, Parent, [{ type: "child", traces: { a: () => "" } }]);
+    expect(() => checkDeclaration(With as DeviceClass)).toThrow(
+      new DeclarationError("child: the class has a member trace, which hides the trace events"),
+    );
+    const Without = Reflect.apply(SysBusDevice.with, Parent, [{ type: "child" }]);
+    expect(() => checkDeclaration(Without as DeviceClass)).not.toThrow();
+  });
+});
+
+describe("registers", () => {
+  test.each(["ram", "rom", "container"])("are not those of a region of kind %s", (kind) => {
+    const cls = declare({ a: { kind, size: 8 } });
+    expect(() => Reflect.apply(registers, undefined, [cls, "a", {}])).toThrow(
+      new DeclarationError(`bad: region a is of kind ${kind}, which has no registers`),
+    );
+  });
+
+  test("have 4 bytes", () => {
+    const cls = declare({ a: { ...regs, handled: { max: 8 } } });
+    expect(() => compile(cls, "a", { R: { at: 0, ignoresWrites: true } })).toThrow(
+      new DeclarationError("bad: region a: handled.max is 8, and registers have 4 bytes"),
+    );
+    expect(() => compile(cls, "a", {})).not.toThrow();
   });
 });

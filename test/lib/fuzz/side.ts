@@ -189,7 +189,10 @@ export class Side {
         break;
       case "trace":
         for (const events of this.twin.traces ?? []) {
-          await this.qemu.qmp.human(`trace-event ${events} ${words[0]}`);
+          const said = await this.qemu.qmp.human(`trace-event ${events} ${words[0]}`);
+          if (said !== "") {
+            throw new FuzzError(said);
+          }
         }
         break;
       default:
