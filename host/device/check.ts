@@ -8,7 +8,7 @@ import type { Property } from "./fields.ts";
 import type { IrqSpec } from "./irq.ts";
 import { SENSELESS } from "./kinds.ts";
 import { checkLines } from "./lines.ts";
-import { declarationOf, has, hasTraces, memberOf } from "./members.ts";
+import { has, hasTraces, memberOf } from "./members.ts";
 import { entryName } from "./names.ts";
 import { checkPci } from "./pci-spec.ts";
 import { checkChardevs } from "./receivers.ts";
@@ -52,11 +52,10 @@ export function propertyName(key: string, property: Property): string {
 /** Throws a DeclarationError that names the type. */
 export type Fail = (reason: string) => never;
 
-/** Has the class, or one between it and the declaration, a member of this name? */
+/** Has one of the classes that scripts wrote a member of this name, which is not declared? */
 function hides(cls: DeviceClass, name: string): boolean {
-  const declaration = declarationOf(cls);
-  for (let c = cls; c !== declaration; c = Object.getPrototypeOf(c)) {
-    if (Object.hasOwn(c.prototype as object, name)) {
+  for (let c = cls; "layout" in c; c = Object.getPrototypeOf(c)) {
+    if (!Object.hasOwn(c, "layout") && Object.hasOwn(c.prototype as object, name)) {
       return true;
     }
   }
@@ -158,18 +157,8 @@ function checkIrqs(lines: readonly (string | IrqSpec)[], fail: Fail): void {
   }
 }
 
-/** Has one of the classes that scripts wrote a member of this name, which is not declared? */
-function inScript(cls: DeviceClass, name: string): boolean {
-  for (let c = cls; "layout" in c; c = Object.getPrototypeOf(c)) {
-    if (!Object.hasOwn(c, "layout") && Object.hasOwn(c.prototype as object, name)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 function checkTraces(cls: DeviceClass, fail: Fail): void {
-  if (hasTraces(cls) && inScript(cls, "trace")) {
+  if (hasTraces(cls) && hides(cls, "trace")) {
     fail("the class has a member trace, which hides the trace events");
   }
   for (const [name, text] of Object.entries(cls.spec.traces ?? {})) {

@@ -13,11 +13,8 @@ export interface Comment {
  * @param before the text between the declaration before it and its first word
  */
 export function commentBefore(before: string): Comment | undefined {
-  const comments = [...before.matchAll(/\/\*\*([\s\S]*?)\*\//g)];
-  return commentIn(comments.at(-1));
+  return commentsIn(before).at(-1);
 }
-
-const commentIn = (match: RegExpExecArray | undefined) => match && parse(match[1]!);
 
 /**
  * The comment on a file as a whole: the first of two that stand before its first declaration, or one before an import.
@@ -25,9 +22,12 @@ const commentIn = (match: RegExpExecArray | undefined) => match && parse(match[1
  * @param before the text before its first statement
  */
 export function commentOnFile(before: string, isImport: boolean): Comment | undefined {
-  const comments = [...before.matchAll(/\/\*\*([\s\S]*?)\*\//g)];
-  return isImport || comments.length > 1 ? commentIn(comments[0]) : undefined;
+  const comments = commentsIn(before);
+  return isImport || comments.length > 1 ? comments[0] : undefined;
 }
+
+const commentsIn = (text: string): Comment[] =>
+  [...text.matchAll(/\/\*\*([\s\S]*?)\*\//g)].map(([, body]) => parse(body!));
 
 function parse(body: string): Comment {
   const lines = body.split("\n").map((line) => line.replace(/^\s*\* ?/, "").trimEnd());

@@ -6,14 +6,16 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { faulty } from "../lib/fuzz/faulty.ts";
 import { access } from "../lib/fuzz/operation.ts";
 import { operationsOf } from "../lib/fuzz/run.ts";
+import { replacement } from "../lib/fuzz/side.ts";
 import type { Twin } from "../lib/fuzz/twin.ts";
 import { PL011 } from "../lib/fuzz/twins/pl011.ts";
 import { PL061 } from "../lib/fuzz/twins/pl061.ts";
 import { bareMetal, guest, VIRT } from "../lib/guest-code.ts";
 import { SOON_MS, TEST_MS } from "../lib/limit.ts";
-import { endAll, folder, Qemu, script } from "../lib/qemu.ts";
+import { endAll, folder, Qemu } from "../lib/qemu.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
@@ -72,10 +74,7 @@ async function done({ base }: Subject, table: Buffer, more: readonly string[]) {
   return { table: result, output: qemu.line("console").text.all };
 }
 
-const replacing = ({ twin }: Subject, path = twin.script) => [
-  "-script",
-  `path=${path},replaces=${twin.name}`,
-];
+const replacing = ({ twin }: Subject, path = twin.script) => replacement(twin.boards["virt"]!, path);
 
 /** What came of an access, for people. */
 function entry(table: Buffer, index: number): string {
@@ -118,11 +117,9 @@ test.each([
   ["in a direct register", 'field: "ilpr" }', 'field: "ilpr", mask: 0xff }'],
 ])("a planted fault is found %s", async (_, right, wrong) => {
   const subject = SUBJECTS[0]!;
-  const text = readFileSync(PL011.script, "utf8");
-  expect(text.split(right)).toHaveLength(2);
   const table = tableOf(PL011, 1, 10_000);
   const [ours, theirs] = await Promise.all([
-    done(subject, table, replacing(subject, script(text.replace(right, wrong)))),
+    done(subject, table, replacing(subject, faulty(PL011, right, wrong))),
     done(subject, table, []),
   ]);
   expect(difference(ours.table, theirs.table)).toBeDefined();

@@ -1,7 +1,7 @@
 /** Random operations on the scripts and on QEMU's own models of the same devices: nothing may tell them apart. */
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { faulty } from "../lib/fuzz/faulty.ts";
 import type { Subject } from "../lib/fuzz/pair.ts";
 import { type Found, replay, run } from "../lib/fuzz/run.ts";
 import { shrink } from "../lib/fuzz/shrink.ts";
@@ -11,7 +11,7 @@ import { EDU } from "../lib/fuzz/twins/edu.ts";
 import { PL011 } from "../lib/fuzz/twins/pl011.ts";
 import { PL061 } from "../lib/fuzz/twins/pl061.ts";
 import { TEST_MS } from "../lib/limit.ts";
-import { endAll, script } from "../lib/qemu.ts";
+import { endAll } from "../lib/qemu.ts";
 
 setDefaultTimeout(TEST_MS);
 afterEach(endAll);
@@ -39,13 +39,6 @@ test.each(CASES)(`$ops operations of $name on $board, seed ${SEED}`, async ({ tw
 
 async function story(subject: Subject, found: Found): Promise<string> {
   return tell(subject, await shrink(found, (operations) => replay(subject, operations)));
-}
-
-/** A copy of a device with a fault. */
-function faulty({ script: path }: Twin, right: string, wrong: string): string {
-  const text = readFileSync(path, "utf8");
-  expect(text.split(right)).toHaveLength(2);
-  return script(text.replace(right, wrong));
 }
 
 /** What registers and lines say must show a fault even if no trace event did. */

@@ -43,12 +43,14 @@ void script_chardev_doubt_room(ScriptChardev *chr)
     int32_t *room = &script_state.rooms[chr->room];
     int before;
 
-    /* Only this thread makes it known again: no need of xchg, which is slow */
-    if (chr->room >= SCRIPT_MAX_ROOMS ||
-        qatomic_read(room) == SCRIPT_ROOM_UNKNOWN) {
+    if (chr->room >= SCRIPT_MAX_ROOMS) {
         return;
     }
+    /* Only this thread makes it known again: no need of xchg, which is slow */
     before = qatomic_read(room);
+    if (before == SCRIPT_ROOM_UNKNOWN) {
+        return;
+    }
     qatomic_set(room, SCRIPT_ROOM_UNKNOWN);
     if (before <= (int)chr->queued) {
         /* Nobody asks for room where there was none */

@@ -272,7 +272,7 @@ export class Side {
 }
 
 /** Options that put a script in the place of a model of QEMU's. */
-function replacement({ replaces, by }: Board, path: string): string[] {
+export function replacement({ replaces, by }: Board, path: string): string[] {
   const type = by === undefined ? "" : `,by=${by}`;
   return ["-script", `path=${path.replaceAll(",", ",,")},replaces=${replaces}${type}`];
 }
